@@ -1,0 +1,266 @@
+"""The link to a phone over adb: adbutils, with deadlines, exit codes and errors that can be acted on.
+
+Commands run over shell protocol v2 (v1 has no exit codes and reports a lost phone as truncated output). Files are
+sent over adbutils' connections but with a time limit of our own: `adbutils` pushes without one and hangs for ever
+when USB goes away.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import adbutils
+from adbutils import AdbError
+from adbutils._adb import AdbConnection
+
+from hardware.clock import Clock, Deadline
+from hardware.errors import (
+    AdbLost,
+    CommandFailed,
+    NoRoot,
+    PhoneNotFound,
+    PhoneUnauthorised,
+    SeveralPhones,
+)
+
+_PIECE_BYTES = 65536
+_TRANSFER_TIMEOUT_S = 30.0
+_GONE_POLL_S, _BACK_POLL_S = 0.1, 0.5
+_ROOT_TIMEOUT_S = 20.0
+_CABLE_HINT = "Check the USB cable and that the phone shows `device` in `adb devices`."
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command on the phone printed, and how it ended."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+def phone_states(host: str, port: int) -> dict[str, str]:
+    """Serial number -> state ("device", "unauthorized", "offline", ...) of every phone the adb server sees.
+
+    Raises:
+        PhoneNotFound: there is no adb server.
+    """
+    try:
+        return {info.serial: info.state for info in adbutils.AdbClient(host, port).list()}
+    except (AdbError, OSError) as error:
+        raise PhoneNotFound(
+            "phone", "ask the adb server", str(error), "Start the adb server: `adb start-server`."
+        ) from error
+
+
+def _choose(states: dict[str, str], serial: str | None) -> str:
+    if serial is None and len(states) > 1:
+        raise SeveralPhones(
+            "phone",
+            "choose",
+            f"connected: {', '.join(sorted(states))}",
+            f'Name one in the bench profile: [phone] serial = "{sorted(states)[0]}".',
+        )
+    chosen = serial or next(iter(states), None)
+    if chosen is None or chosen not in states:
+        seen = ", ".join(sorted(states)) or "none"
+        raise PhoneNotFound("phone", f"find {serial or 'a phone'}", f"connected: {seen}", _CABLE_HINT)
+    if states[chosen] == "unauthorized":
+        raise PhoneUnauthorised(
+            f"phone {chosen}",
+            "connect",
+            "unauthorized",
+            "Unlock the phone and accept this computer's key in its dialog.",
+        )
+    return chosen
+
+
+class AdbLink:
+    """One phone.
+
+    Args:
+        clock: for waits.
+        serial: which phone; None if exactly one is connected.
+        host, port: of the adb server.
+
+    Raises:
+        PhoneNotFound, SeveralPhones, PhoneUnauthorised.
+    """
+
+    def __init__(self, clock: Clock, serial: str | None = None, host: str = "127.0.0.1", port: int = 5037):
+        self._clock = clock
+        self._host, self._port = host, port
+        self.serial = _choose(phone_states(host, port), serial)
+        self.name = f"phone {self.serial}"
+        self._device = adbutils.AdbClient(host, port).device(serial=self.serial)
+        self._root_prefix: tuple[str, ...] = ()
+
+    def run(self, command: str, *, check: bool = True, timeout_s: float = 30.0) -> CommandResult:
+        """Run a command line in the phone's shell, as root.
+
+        Args:
+            command: shell text; whoever builds it quotes what it was given (`shlex.quote`).
+            check: raise if the exit code is not 0.
+            timeout_s: longest silence.
+
+        Raises:
+            AdbLost: the phone went away.
+            CommandFailed: `check` and the exit code is not 0.
+        """
+        line = shlex.join([*self._root_prefix, command]) if self._root_prefix else command
+        try:
+            answer = self._device.shell2(line, timeout=timeout_s, v2=True)
+        except (AdbError, EOFError, OSError) as error:
+            raise AdbLost(self.name, f"run `{command}`", str(error) or "cut off", _CABLE_HINT) from error
+        result = CommandResult(answer.stdout, answer.stderr, answer.returncode)
+        if check and result.exit_code != 0:
+            said = (result.stderr or result.stdout).strip()
+            raise CommandFailed(
+                self.name,
+                f"run `{command}`",
+                f"exit code {result.exit_code}: {said}",
+                "Run `lab doctor`; the phone's build may lack the command.",
+            )
+        return result
+
+    def become_root(self) -> None:
+        """Make commands run as root, by `adb root` or by `su`.
+
+        Raises:
+            NoRoot: neither works.
+        """
+        if self.run("id -u").stdout.strip() == "0":
+            return
+        try:
+            said = str(self._device.root()).strip()
+        except (AdbError, OSError) as error:
+            said = str(error)
+        if "restarting" in said:
+            self.wait_gone(5.0, required=False)
+            self.wait_back(_ROOT_TIMEOUT_S)
+        if self.run("id -u").stdout.strip() == "0":
+            return
+        if self.run("su -c 'id -u'", check=False).stdout.strip() == "0":
+            self._root_prefix = ("su", "-c")
+            return
+        raise NoRoot(
+            self.name,
+            "become root",
+            said or "neither `adb root` nor `su` gives root",
+            "Locking the clock needs root: flash a userdebug build or root the phone with Magisk.",
+        )
+
+    @contextmanager
+    def _sync(self, operation: str) -> Iterator[AdbConnection]:
+        try:
+            connection = self._device.open_transport(timeout=_TRANSFER_TIMEOUT_S)
+            with connection:
+                connection.conn.settimeout(_TRANSFER_TIMEOUT_S)
+                connection.send_command("sync:")
+                connection.check_okay()
+                yield connection
+        except (AdbError, EOFError, OSError) as error:
+            raise AdbLost(self.name, operation, str(error) or "cut off", _CABLE_HINT) from error
+
+    def push(self, content: bytes, path: str, mode: int = 0o644) -> None:
+        """Write a file on the phone.
+
+        Raises:
+            AdbLost: the phone went away, or nothing moved for 30 s.
+            CommandFailed: the phone refused, e.g. because its storage is full.
+        """
+        with self._sync(f"push {path}") as connection:
+            target = f"{path},{0o100000 | mode}".encode()
+            connection.conn.sendall(b"SEND" + struct.pack("<I", len(target)) + target)
+            for start in range(0, len(content), _PIECE_BYTES):
+                piece = content[start : start + _PIECE_BYTES]
+                connection.conn.sendall(b"DATA" + struct.pack("<I", len(piece)) + piece)
+            connection.conn.sendall(b"DONE" + struct.pack("<I", int(self._clock.utc().timestamp())))
+            kind, length = struct.unpack("<4sI", connection.read_exact(8))
+            refused = connection.read_exact(length).decode(errors="replace") if kind == b"FAIL" else ""
+        if kind != b"OKAY":
+            raise CommandFailed(
+                self.name,
+                f"push {path} ({len(content)} bytes)",
+                refused or repr(kind),
+                "Make room on the phone: `adb shell df /data`.",
+            )
+
+    def pull(self, path: str) -> bytes:
+        """Read a file of the phone.
+
+        Raises:
+            AdbLost: the phone went away, or nothing moved for 30 s.
+            CommandFailed: there is no such file.
+        """
+        pieces = list[bytes]()
+        refused = None
+        with self._sync(f"pull {path}") as connection:
+            connection.conn.sendall(b"RECV" + struct.pack("<I", len(path.encode())) + path.encode())
+            while True:
+                kind, length = struct.unpack("<4sI", connection.read_exact(8))
+                if kind == b"DONE":
+                    break
+                body = _exactly(connection.conn, length)
+                if kind != b"DATA":
+                    refused = body.decode(errors="replace")
+                    break
+                pieces.append(body)
+        if refused is not None:
+            raise CommandFailed(self.name, f"pull {path}", refused, "Run the window again.")
+        return b"".join(pieces)
+
+    def state(self) -> str:
+        """The phone's state as the adb server lists it; "" if it is not listed."""
+        return phone_states(self._host, self._port).get(self.serial, "")
+
+    def wait_gone(self, timeout_s: float, *, required: bool = True) -> None:
+        """Wait until adb no longer lists the phone.
+
+        `wait-for-device` returns at once if the link is not yet down, so leaving is waited for by itself.
+
+        Raises:
+            AdbLost: it is still there and `required`.
+        """
+        deadline = Deadline(self._clock, timeout_s)
+        while self.state() == "device":
+            if deadline.passed:
+                if required:
+                    raise AdbLost(
+                        self.name,
+                        "wait until USB is cut",
+                        f"still connected after {timeout_s:g} s",
+                        "Is the phone's USB cable in the meter's USB port, not in the computer's?",
+                    )
+                return
+            self._clock.sleep(_GONE_POLL_S)
+
+    def wait_back(self, timeout_s: float) -> None:
+        """Wait until adb lists the phone as ready.
+
+        Raises:
+            AdbLost: it did not come back in time.
+        """
+        deadline = Deadline(self._clock, timeout_s)
+        while self.state() != "device":
+            if deadline.passed:
+                raise AdbLost(
+                    self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT
+                )
+            self._clock.sleep(_BACK_POLL_S)
+
+
+def _exactly(connection: socket.socket, n_bytes: int) -> bytes:
+    data = bytearray(n_bytes)
+    view, at = memoryview(data), 0
+    while at < n_bytes:
+        got = connection.recv_into(view[at:])
+        if not got:
+            raise EOFError("cut off")
+        at += got
+    return bytes(data)

@@ -1,0 +1,190 @@
+"""Opens a bench: a meter and a phone, real or simulated. The only file that chooses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardware.adb import AdbLink, phone_states
+from hardware.clock import Clock, Deadline, RealClock
+from hardware.errors import HardwareError, PhoneNotFound
+from hardware.meter import Passthrough, PowerMeter, SupplyLimits
+from hardware.pixel import Pixel, wait_booted
+
+log = logging.getLogger(__name__)
+
+_BOOT_TIMEOUT_S = 120.0
+_POLL_S = 1.0
+ADB_HOST, ADB_PORT = "127.0.0.1", 5037
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The main output: its value, and the limits that nothing may pass."""
+
+    voltage_v: float
+    limits: SupplyLimits
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What a simulated bench is made of.
+
+    Attributes:
+        seed, session: of all randomness; the session's number changes with every start.
+        kernel_table: how kernels pad: "ruy8" or "xnnpack16".
+        tool_dialect: whose output the tool prints: "tf1", "tf23", "tf" or "litert".
+        paced: run with the computer's clock in place of virtual time.
+        truth_path: file that gets a JSON line for each run's true energy; None for no file.
+    """
+
+    seed: int
+    session: int = 0
+    kernel_table: str = "ruy8"
+    tool_dialect: str = "litert"
+    root: str = "adbd"
+    paced: bool = False
+    truth_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """Which devices, and how they are fed.
+
+    Attributes:
+        meter_kind: "hvpm" or "lvpm".
+        meter_serial: which unit; None if there is one.
+        meter_port: serial port of an LVPM.
+        phone_serial: which phone; None if there is one.
+        simulation: makes the bench a simulated one.
+    """
+
+    meter_kind: str
+    supply: Supply
+    meter_serial: str | None = None
+    meter_port: str | None = None
+    phone_serial: str | None = None
+    simulation: SimulationSettings | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A meter and a phone that are ready, and the clock that both go by."""
+
+    meter: PowerMeter
+    phone: Pixel
+    clock: Clock
+    simulated: bool
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class _Devices:
+    """How to reach the devices: the drivers cannot tell which kind it is."""
+
+    open_meter: Callable[[], PowerMeter]
+    adb_host: str
+    adb_port: int
+    clock: Clock
+    simulated: bool
+    close: Callable[[], None]
+
+
+@contextmanager
+def open_bench(settings: BenchSettings) -> Iterator[Bench]:
+    """Open meter and phone, feed the phone, wait for it; close both at the end of the block.
+
+    The output stays on at the end, as it was found or as the profile wants it; USB is passed.
+
+    Raises:
+        HardwareError: something is missing or refuses; see hardware.errors.
+    """
+    devices = _simulated(settings) if settings.simulation else _real(settings)
+    try:
+        meter = devices.open_meter()
+        try:
+            _feed(meter, settings.supply)
+            phone = _open_phone(settings, devices)
+            yield Bench(meter, phone, devices.clock, devices.simulated)
+        finally:
+            _hand_back(meter)
+    finally:
+        devices.close()
+
+
+def _real(settings: BenchSettings) -> _Devices:
+    clock = RealClock()
+
+    def open_meter() -> PowerMeter:
+        if settings.meter_kind == "lvpm":
+            from hardware.monsoon_lvpm import LvpmMeter
+
+            return LvpmMeter(clock, settings.supply.limits, settings.meter_port or "/dev/ttyACM0")
+        from hardware.monsoon_hvpm import HvpmMeter
+
+        return HvpmMeter(clock, settings.supply.limits, settings.meter_serial)
+
+    return _Devices(open_meter, ADB_HOST, ADB_PORT, clock, False, lambda: None)
+
+
+def _simulated(settings: BenchSettings) -> _Devices:
+    from hardware.sim.simulated_bench import SimulatedBench
+
+    assert settings.simulation is not None  # noqa: S101 (the caller has just looked)
+    simulated = SimulatedBench(settings.simulation)
+
+    def open_meter() -> PowerMeter:
+        if settings.meter_kind == "lvpm":
+            from hardware.monsoon_lvpm import LvpmMeter
+
+            return LvpmMeter(
+                simulated.time, settings.supply.limits, simulated.open_lvpm_port(), simulated=True
+            )
+        from hardware.monsoon_hvpm import HvpmMeter
+
+        return HvpmMeter(
+            simulated.time, settings.supply.limits, settings.meter_serial, simulated.usb_backend(), True
+        )
+
+    return _Devices(open_meter, "127.0.0.1", simulated.adb_port, simulated.time, True, simulated.close)
+
+
+def _feed(meter: PowerMeter, supply: Supply) -> None:
+    """Switch the output on at the profile's voltage, and pass USB."""
+    meter.set_current_limits(power_up_a=supply.limits.power_up_limit_a, run_a=supply.limits.run_limit_a)
+    meter.set_voltage(supply.voltage_v)
+    if meter.passthrough() is not Passthrough.ON:
+        meter.set_passthrough(Passthrough.ON)
+
+
+def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
+    """Connect to the phone; one that has just been given power is waited for."""
+    deadline = Deadline(devices.clock, _BOOT_TIMEOUT_S)
+    while True:
+        states = phone_states(devices.adb_host, devices.adb_port)
+        if settings.phone_serial in states or (settings.phone_serial is None and states):
+            break
+        if deadline.passed:
+            break
+        devices.clock.sleep(_POLL_S)
+    try:
+        link = AdbLink(devices.clock, settings.phone_serial, devices.adb_host, devices.adb_port)
+    except PhoneNotFound as error:
+        error.hint += f" It was waited for {_BOOT_TIMEOUT_S:g} s; a phone that is off must be switched on by hand."
+        raise
+    wait_booted(link, devices.clock)
+    return Pixel(link, devices.clock, devices.simulated)
+
+
+def _hand_back(meter: PowerMeter) -> None:
+    """Leave USB passed and the output on: switching the phone off is for a person to decide."""
+    try:
+        if meter.passthrough() is not Passthrough.ON:
+            meter.set_passthrough(Passthrough.ON)
+    except HardwareError as error:
+        log.error("USB passthrough could not be switched on again: %s", error)
+    finally:
+        meter.close()

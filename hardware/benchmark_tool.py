@@ -1,0 +1,114 @@
+"""TFLite's `benchmark_model`: its command line, and what every known build prints.
+
+Loop rule: `while (runs < num_runs or t < min_secs) and t <= max_secs`, so the number of inferences is what `count=`
+says, not what was asked for. Unknown flags only warn, with exit code 0. (tensorflow/lite/tools/benchmark.)
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hardware.phone import ToolFlags
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_COUNT = re.compile(rf"\bcount=(\d+)\b(.*)")
+_STATISTIC = re.compile(rf"\b([a-z]\w*)=({_NUMBER})")
+_SUMMARY = re.compile(r"(?:Average i|I)nference timings in us: (.*)")
+_SUMMARY_ITEM = re.compile(rf"([A-Za-z][A-Za-z ()]*): ({_NUMBER})")
+_LITERT_LINE = re.compile(rf"\bInference \(avg\):\s+({_NUMBER}) ms \((\d+) runs\)")
+_FAILURE = re.compile(
+    r"^(?:ERROR: |FATAL: )|Benchmarking failed|Aborted|Segmentation fault|inaccessible or not found|"
+    r"can't execute|not executable"
+)
+_UNCONSUMED = re.compile(r"Unconsumed cmdline flags: (.*)")
+MISSING, NOT_EXECUTABLE, TIMED_OUT = 127, 126, 124
+RUNNING, COUNTED = "Running benchmark for at least", "count="
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What a run of the tool reported.
+
+    Attributes:
+        n_runs: inferences in the measured part, from `count=`.
+        latency_ms: their mean.
+        latency_sd_ms: their standard deviation; 0 when the tool prints none.
+    """
+
+    n_runs: int
+    latency_ms: float
+    latency_sd_ms: float
+
+
+@dataclass(frozen=True)
+class ToolFailure:
+    """Why a run has no result: "rejected" (the tool refused the model), "died", "timed out", "missing" or
+    "unreadable" (it said that all is well, but printed nothing that any known build prints)."""
+
+    kind: str
+    reason: str
+
+
+def flag_line(flags: ToolFlags) -> str:
+    """The tool's flags, the model apart, for one thread on whatever core taskset gave it."""
+    return " ".join(
+        [
+            "--num_threads=1",
+            f"--num_runs={flags.min_runs}",
+            f"--min_secs={flags.min_secs:g}",
+            f"--max_secs={flags.max_secs:g}",
+            "--warmup_runs=1",
+            f"--warmup_min_secs={flags.warmup_secs:g}",
+            f"--use_xnnpack={'true' if flags.use_xnnpack else 'false'}",
+        ]
+    )
+
+
+def read_output(output: str, exit_code: int) -> ToolResult | ToolFailure:
+    """What the tool said.
+
+    Args:
+        output: its stdout and stderr, in any dialect from TF 1.x to LiteRT.
+        exit_code: of its process.
+    """
+    text = output.replace("\r", "")
+    complaint = next((line.strip() for line in text.splitlines() if _FAILURE.search(line.strip())), "")
+    if exit_code == MISSING or exit_code == NOT_EXECUTABLE:
+        return ToolFailure("missing", complaint or f"exit code {exit_code}")
+    if exit_code == TIMED_OUT:
+        return ToolFailure("timed out", "killed at its time limit")
+    if exit_code == 1:
+        return ToolFailure("rejected", complaint or _tail(text))
+    if exit_code != 0:
+        return ToolFailure("died", f"exit code {exit_code}: {complaint or _tail(text)}")
+    if ignored := _UNCONSUMED.search(text):
+        return ToolFailure("unreadable", f"this build does not know the flags {ignored[1].strip()}")
+    return _result(text) or ToolFailure("unreadable", _tail(text))
+
+
+def _tail(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else "it printed nothing"
+
+
+def _result(text: str) -> ToolResult | None:
+    counts = [(int(m[1]), dict(_STATISTIC.findall(m[2]))) for m in _COUNT.finditer(text)]
+    litert = _LITERT_LINE.search(text)
+    if not counts:
+        # benchmark_litert_model prints two decimals of a millisecond: only used where there is nothing finer.
+        return ToolResult(int(litert[2]), float(litert[1]), 0.0) if litert else None
+    n_runs, statistics = counts[-1]
+    mean_us = _mean_us(text) or float(statistics.get("avg", statistics.get("curr", "nan")))
+    # A run whose statistics line is missing has only one count line: that of the warm-up.
+    if len(counts) < 2 or n_runs < 1 or not mean_us > 0:
+        return None
+    return ToolResult(n_runs, mean_us / 1e3, float(statistics.get("std", 0.0)) / 1e3)
+
+
+def _mean_us(text: str) -> float | None:
+    summary = _SUMMARY.search(text)
+    if summary is None:
+        return None
+    items = {name.strip(): float(value) for name, value in _SUMMARY_ITEM.findall(summary[1])}
+    return next((items[k] for k in ("Inference (avg)", "Inference", "no stats") if k in items), None)

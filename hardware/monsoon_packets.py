@@ -1,0 +1,259 @@
+"""Bytes of a Monsoon HVPM to calibrated samples: the one place where that happens. Vectorised.
+
+One bulk transfer brings one packet of 4 + 18 n bytes (n = 1, 2 or 3; so 22, 40 or 58):
+
+    offset  type   meaning
+    0       u16 LE samples dropped by the device since the start of sampling; rolls over, and may read
+                   65535 in the first milliseconds, so the first second of it is ignored
+    2       u8     bits 0-3 packet counter; bit 4 output cut by over-current or heat; bit 5 output at voltage
+    3       u8     n
+    4+18i   8 x u16 BE  main coarse, main fine, USB coarse, USB fine, aux coarse, aux fine, main V, USB V
+    20+18i  u8     USB gain
+    21+18i  u8     bits 4-5 kind: 0x00 measurement, 0x10 zero calibration, 0x20 invalid, 0x30 reference
+
+Current in mA = scale (code - Z) / (R - Z), for the fine range divided by 1,000 more; Z is the mean of the last five
+zero calibrations plus the unit's zero offset, R that of the last five references. The fine range holds while its
+raw code is below 64,000. Volts = code x 62.5e-6 x 4 (main) or x 2 (USB).
+(Monsoon/sampleEngine.py and HVPM.py of the PyPI package `Monsoon` 0.1.88; ACTS monsoon_lib hvpm/packet.py, which
+notes that the vendor's document swaps the last two bytes.)
+
+The reader keeps each packet in a slot of 64 bytes, zero-filled, so that many can be decoded at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.meter import FloatArray, Trace
+
+SLOT_BYTES = 64
+RATE_HZ = 5000.0
+OVER_CURRENT_BIT = 0x10
+
+_FINE_LIMIT = 64000
+_ADC_V = 62.5e-6
+_MAIN_V_SCALE = np.float32(_ADC_V * 4)
+_USB_V_SCALE = np.float32(_ADC_V * 2)
+_CALIBRATIONS_AVERAGED = 5
+_DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
+_ZERO, _REFERENCE = 0x10, 0x30
+
+_OBSERVATION = np.dtype(
+    {
+        "names": ["coarse", "fine", "main_v", "usb_v", "kind"],
+        "formats": [">u2", ">u2", ">u2", ">u2", "u1"],
+        "offsets": [0, 2, 12, 14, 17],
+        "itemsize": 18,
+    }
+)
+_SLOT = np.dtype(
+    {
+        "names": ["dropped", "flags", "n", "observations"],
+        "formats": ["<u2", "u1", "u1", (_OBSERVATION, 3)],
+        "offsets": [0, 2, 3, 4],
+        "itemsize": SLOT_BYTES,
+    }
+)
+
+
+@dataclass(frozen=True)
+class HvpmScale:
+    """The unit's calibration constants for the main channel, as its EEPROM holds them.
+
+    Attributes:
+        fine_scale, coarse_scale: full scale of the two ranges (mA x 1,000 and mA).
+        fine_zero_offset, coarse_zero_offset: ADC codes added to the zero calibration.
+    """
+
+    fine_scale: float = 36500.0
+    coarse_scale: float = 6400.0
+    fine_zero_offset: float = 0.0
+    coarse_zero_offset: float = 0.0
+
+
+class _RollingCalibration:
+    """Mean of the last five calibration codes (coarse, fine), as it was at any position of a chunk."""
+
+    def __init__(self) -> None:
+        self._codes: FloatArray = np.empty((0, 2))
+        self.latest: FloatArray = np.full(2, np.nan)
+
+    def step(self, codes: FloatArray) -> FloatArray:
+        """Take new codes (k, 2); return the means (k + 1, 2) before the first and after each."""
+        before = self.latest
+        history = np.concatenate([self._codes, codes])
+        sums = np.concatenate([np.zeros((1, 2)), np.cumsum(history, axis=0)])
+        ends = np.arange(len(history) - len(codes) + 1, len(history) + 1)
+        means = np.full((len(codes), 2), np.nan)
+        full = ends >= _CALIBRATIONS_AVERAGED
+        means[full] = (sums[ends[full]] - sums[ends[full] - _CALIBRATIONS_AVERAGED]) / _CALIBRATIONS_AVERAGED
+        self._codes = history[-_CALIBRATIONS_AVERAGED:]
+        self.latest = means[-1]
+        return np.concatenate([before[None], means])
+
+
+class HvpmDecoder:
+    """Decodes packets in the order they came, in chunks of any size.
+
+    Samples before the fifth pair of calibrations cannot be converted; they are counted and left out.
+    """
+
+    def __init__(self, scale: HvpmScale) -> None:
+        self._scale = scale
+        self._zero = _RollingCalibration()
+        self._reference = _RollingCalibration()
+        self._last_dropped: int | None = None
+        self._last_counter: int | None = None
+        self.n_total = 0
+        self.n_dropped = 0
+        self.n_calibrations = 0
+        self.over_current = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Five zero and five reference calibrations were seen."""
+        return not bool(np.isnan(self._zero.latest[0]) or np.isnan(self._reference.latest[0]))
+
+    def decode(self, slots: bytes | bytearray | memoryview) -> Trace:
+        """Decode a chunk.
+
+        Args:
+            slots: k x 64 bytes, one packet a slot.
+
+        Returns:
+            The chunk's measurements; `n_total`, `n_dropped`, `n_calibrations` and `over_current` are the chunk's.
+        """
+        packets = np.frombuffer(slots, dtype=_SLOT)
+        counts = packets["n"]
+        index, n_dropped = self._number(packets, counts)
+        if counts.size and counts.min() == 3 and counts.max() == 3:
+            seen = packets["observations"].reshape(-1)
+        else:
+            present = np.arange(3) < counts[:, None]
+            seen = packets["observations"][present]
+            index = index[present]
+        index = index.reshape(-1)
+        over = bool((packets["flags"] & OVER_CURRENT_BIT).any())
+        self.over_current |= over
+        return self._convert(seen, index, n_dropped, over)
+
+    def _number(
+        self, packets: NDArray[np.void], counts: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int64], int]:
+        """Sample numbers (k, 3), corrected by what the device and the host lost, and the number lost."""
+        if not counts.size:
+            return np.empty((0, 3), np.int64), 0
+        lost = self._lost_before(packets, counts)
+        ends = np.cumsum(counts.astype(np.int64) + lost)
+        firsts = self.n_total + ends - counts
+        n_dropped = int(lost.sum())
+        self.n_total += int(ends[-1])
+        self.n_dropped += n_dropped
+        return firsts[:, None] + np.arange(3), n_dropped
+
+    def _lost_before(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Samples missing before each packet: unwrapped drops, and three for each packet the counter skips."""
+        dropped = packets["dropped"].astype(np.int64)
+        counter = (packets["flags"] & 0x0F).astype(np.int64)
+        previous = np.empty_like(dropped)
+        previous[0] = dropped[0] if self._last_dropped is None else self._last_dropped
+        previous[1:] = dropped[:-1]
+        lost = (dropped - previous) & 0xFFFF
+        unreliable = _DROPS_UNRELIABLE_SAMPLES - self.n_total
+        if unreliable > 0:
+            lost[np.cumsum(counts, dtype=np.int64) <= unreliable] = 0
+        before = np.empty_like(counter)
+        before[0] = (counter[0] - 1) & 15 if self._last_counter is None else self._last_counter
+        before[1:] = counter[:-1]
+        skipped = (counter - before - 1) & 15
+        self._last_dropped, self._last_counter = int(dropped[-1]), int(counter[-1])
+        if skipped.any():
+            lost += 3 * skipped
+        return lost
+
+    def _convert(
+        self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over_current: bool
+    ) -> Trace:
+        kind = seen["kind"] & 0x30
+        if kind.any():
+            measured = np.flatnonzero(kind == 0)
+            zero, reference, n_calibrations = self._calibrations(seen, kind, measured)
+            seen, index = seen[measured], index[measured]
+            usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
+            if not usable.all():
+                seen, index, zero, reference = seen[usable], index[usable], zero[usable], reference[usable]
+        else:
+            zero, reference, n_calibrations = self._zero.latest[None], self._reference.latest[None], 0
+            if not self.calibrated:
+                seen, index = seen[:0], index[:0]
+        return Trace(
+            index=index,
+            current_a=self._amperes(seen, zero, reference),
+            supply_v=seen["main_v"] * _MAIN_V_SCALE,
+            usb_v=seen["usb_v"] * _USB_V_SCALE,
+            rate_hz=RATE_HZ,
+            n_total=int(len(kind) + n_dropped),
+            n_dropped=n_dropped,
+            n_calibrations=n_calibrations,
+            over_current=over_current,
+        )
+
+    def _calibrations(
+        self, seen: NDArray[np.void], kind: NDArray[np.uint8], measured: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray, int]:
+        """Zero and reference codes (m, 2) that hold at each measurement, and how many calibrations came."""
+        held = []
+        n_calibrations = 0
+        for rolling, code in ((self._zero, _ZERO), (self._reference, _REFERENCE)):
+            at = np.flatnonzero(kind == code)
+            n_calibrations += len(at)
+            if len(at):
+                rows = seen[at]
+                codes = np.stack([rows["coarse"], rows["fine"]], axis=1).astype(np.float64)
+                held.append(rolling.step(codes)[np.searchsorted(at, measured)])
+            else:
+                held.append(np.broadcast_to(rolling.latest, (len(measured), 2)))
+        self.n_calibrations += n_calibrations
+        return held[0], held[1], n_calibrations
+
+    def _amperes(
+        self, seen: NDArray[np.void], zero: FloatArray, reference: FloatArray
+    ) -> NDArray[np.float32]:
+        scale = self._scale
+        zero_coarse = zero[:, 0] + scale.coarse_zero_offset
+        zero_fine = zero[:, 1] + scale.fine_zero_offset
+        coarse_a = (seen["coarse"] - zero_coarse) * (scale.coarse_scale / 1e3 / (reference[:, 0] - zero_coarse))
+        fine_code = seen["fine"]
+        in_fine = fine_code < _FINE_LIMIT
+        if not in_fine.any():
+            return coarse_a.astype(np.float32)
+        fine_a = (fine_code - zero_fine) * (scale.fine_scale / 1e6 / (reference[:, 1] - zero_fine))
+        return np.where(in_fine, fine_a, coarse_a).astype(np.float32)
+
+
+def concatenate(parts: list[Trace], rate_hz: float = RATE_HZ) -> Trace:
+    """One trace of chunks decoded in order.
+
+    Args:
+        parts: chunks of one recording; may be empty.
+        rate_hz: sampling rate, used when there are none.
+    """
+
+    def joined(name: str, dtype: type) -> NDArray[np.generic]:
+        arrays = [getattr(part, name) for part in parts]
+        return np.concatenate(arrays) if arrays else np.empty(0, dtype)
+
+    return Trace(
+        index=joined("index", np.int64),  # type: ignore[arg-type]
+        current_a=joined("current_a", np.float32),  # type: ignore[arg-type]
+        supply_v=joined("supply_v", np.float32),  # type: ignore[arg-type]
+        usb_v=joined("usb_v", np.float32),  # type: ignore[arg-type]
+        rate_hz=parts[0].rate_hz if parts else rate_hz,
+        n_total=sum(part.n_total for part in parts),
+        n_dropped=sum(part.n_dropped for part in parts),
+        n_calibrations=sum(part.n_calibrations for part in parts),
+        over_current=any(part.over_current for part in parts),
+    )

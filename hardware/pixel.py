@@ -1,0 +1,238 @@
+"""A rooted Pixel over adb: prepared and given back, and a queue of models run by the phone itself."""
+
+from __future__ import annotations
+
+import importlib.resources
+import io
+import logging
+import shlex
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hardware.adb import AdbLink
+from hardware.benchmark_tool import flag_line
+from hardware.clock import Clock
+from hardware.errors import AdbLost, PhoneFault, SettingRefused, ToolMissing
+from hardware.phone import ClockLock, ClockReading, PhoneInfo, QueuedModel, QueueReport, QueueTiming, ToolFlags
+from hardware.phone_settings import FOLDER, apply_settings, left_behind, restore_settings
+from hardware.runner_journal import read_report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+SKIN_ZONE = "sdm-therm"
+_WINDOW = f"{FOLDER}/window"
+_ARCHIVE = f"{FOLDER}/window.tar"
+_RESULT = f"{FOLDER}/result.tar"
+_BOOT_POLL_S = 0.5
+
+
+class Pixel:
+    """One phone that is connected and rooted.
+
+    Args:
+        link: to the phone.
+        clock: of the host.
+        simulated: what `info.simulated` says.
+
+    Raises:
+        NoRoot: commands cannot run as root.
+        PhoneFault: it has no skin temperature sensor of the expected name.
+    """
+
+    def __init__(self, link: AdbLink, clock: Clock, simulated: bool = False) -> None:
+        self._link = link
+        self._clock = clock
+        link.become_root()
+        properties = link.run("getprop ro.product.model; getprop ro.build.fingerprint").stdout.splitlines()
+        model, fingerprint = (*properties, "", "")[:2]
+        self.info = PhoneInfo(link.serial, model, fingerprint, simulated)
+        self._skin_path = self._find_zone(SKIN_ZONE)
+
+    def _find_zone(self, name: str) -> str:
+        folder = "/sys/class/thermal"
+        listing = self._link.run(
+            f"for z in $(ls {folder}); do if [ -f {folder}/$z/type ]; then echo $z $(cat {folder}/$z/type); fi; done"
+        ).stdout
+        for line in listing.splitlines():
+            zone, _, kind = line.partition(" ")
+            if kind.strip() == name:
+                return f"{folder}/{zone}/temp"
+        raise PhoneFault(
+            self._link.name,
+            "find the skin temperature",
+            f"no thermal zone {name!r}",
+            "Profiles exist for the Pixel 4 XL; other phones need their zone's name in hardware/pixel.py.",
+        )
+
+    def skin_c(self) -> float:
+        """Temperature of the phone's skin sensor."""
+        return int(self._link.run(f"cat {self._skin_path}").stdout) / 1000
+
+    def tool_sha256(self, path: str) -> str:
+        """Hash of the benchmark tool on the phone.
+
+        Raises:
+            ToolMissing: it is not there, or cannot be executed.
+        """
+        found = self._link.run(f"test -x {shlex.quote(path)} && sha256sum {shlex.quote(path)}", check=False)
+        if found.exit_code != 0:
+            raise ToolMissing(
+                self._link.name,
+                "find the benchmark tool",
+                f"{path} is not an executable file",
+                f"Push it: `adb push benchmark_model {path}` and `adb shell chmod 755 {path}`.",
+            )
+        return found.stdout.split()[0]
+
+    def put_tool(self, content: bytes, path: str) -> None:
+        """Put the benchmark tool on the phone, executable."""
+        self._link.push(content, path, mode=0o755)
+        self._link.run(f"chmod 755 {shlex.quote(path)}")
+
+    def give_back_leftovers(self) -> list[str]:
+        """Restore what a crash left changed; names of the settings, empty if there was nothing."""
+        return restore_settings(self._link) if left_behind(self._link) else []
+
+    @contextmanager
+    def prepared(self, lock: ClockLock) -> Iterator[Mapping[str, str]]:
+        """Quiet the phone and lock its clock; everything is given back in reverse order.
+
+        Yields:
+            The settings as they were before.
+
+        Raises:
+            SettingRefused: a setting was not taken, or could not be given back.
+        """
+        self.give_back_leftovers()
+        try:
+            yield apply_settings(self._link, lock)
+        except BaseException as error:
+            self._give_back_beside(error)
+            raise
+        restore_settings(self._link)
+
+    def _give_back_beside(self, error: BaseException) -> None:
+        """Restore while an error is on its way; a failure of that is noted on the error, not put in its place."""
+        try:
+            restore_settings(self._link)
+        except (SettingRefused, AdbLost) as failure:
+            log.error("%s", failure)
+            error.add_note(f"The phone's settings were not given back: {failure}. They will be at the next start.")
+
+    def read_clock(self) -> ClockReading:
+        """Both clocks at one moment: the quickest of several round trips."""
+        readings = []
+        for _ in range(8):
+            before_s = self._clock.now_s()
+            stamp = float(self._link.run("date +%s.%N").stdout)
+            after_s = self._clock.now_s()
+            readings.append(ClockReading(stamp, (before_s + after_s) / 2, (after_s - before_s) / 2))
+        return min(readings, key=lambda r: r.half_round_trip_s)
+
+    def stage(
+        self, models: Sequence[QueuedModel], lock: ClockLock, flags: ToolFlags, timing: QueueTiming
+    ) -> None:
+        """Put a queue on the phone and prove by hash that the files arrived whole.
+
+        Raises:
+            AdbLost, CommandFailed: it could not be put there.
+            PhoneFault: a file on the phone differs from what was sent.
+        """
+        archive = _archive(models, _settings_text(lock, flags, timing, self._skin_path))
+        self._link.run(f"rm -rf {_WINDOW} {_ARCHIVE} {_RESULT}")
+        self._link.run(f"mkdir -p {_WINDOW}")
+        self._link.push(archive, _ARCHIVE)
+        listing = self._link.run(
+            f"cd {_WINDOW} && tar -xf {_ARCHIVE} && rm -f {_ARCHIVE} && sha256sum models/*.tflite"
+        ).stdout
+        found = {line.split()[0] for line in listing.splitlines() if line}
+        missing = {model.sha256 for model in models} - found
+        if missing:
+            raise PhoneFault(
+                self._link.name,
+                "check the pushed models",
+                f"{len(missing)} of {len(models)} files differ from what was sent",
+                "Check the cable and the phone's storage: `adb shell df /data`.",
+            )
+
+    def start_queue(self) -> None:
+        """Start the queue, detached.
+
+        The shell lives on for a moment: adbd kills what has not yet left its session when the shell returns.
+
+        Raises:
+            PhoneFault: the runner did not start.
+        """
+        self._link.run(
+            f"setsid nohup sh {_WINDOW}/phone_runner.sh {_WINDOW} < /dev/null > /dev/null 2>&1 & sleep 0.5"
+        )
+        journal = self._link.run(f"cat {_WINDOW}/journal", check=False).stdout
+        if not journal.startswith("started"):
+            raise PhoneFault(
+                self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`."
+            )
+
+    def collect(self) -> QueueReport:
+        """Bring back what the queue left.
+
+        Raises:
+            AdbLost, CommandFailed, PhoneFault: it could not be brought back, or cannot be read.
+        """
+        self._link.run(f"cd {_WINDOW} && tar -cf {_RESULT} journal out")
+        return read_report(self._link.name, self._link.pull(_RESULT))
+
+    def wait_gone(self, timeout_s: float) -> None:
+        """Wait until the phone has left adb."""
+        self._link.wait_gone(timeout_s)
+
+    def wait_back(self, timeout_s: float) -> None:
+        """Wait until the phone answers over adb."""
+        self._link.wait_back(timeout_s)
+
+
+def wait_booted(link: AdbLink, clock: Clock) -> None:
+    """Wait until Android says that it has started."""
+    while link.run("getprop sys.boot_completed").stdout.strip() != "1":
+        clock.sleep(_BOOT_POLL_S)
+
+
+def _settings_text(lock: ClockLock, flags: ToolFlags, timing: QueueTiming, skin_path: str) -> str:
+    """The runner's `settings` file: shell assignments, every value quoted."""
+    values = {
+        "tool": flags.path,
+        "mask": lock.mask,
+        "flags": flag_line(flags),
+        "limit_s": f"{flags.limit_s:g}",
+        "gap_s": f"{timing.gap_s:g}",
+        "settle_s": f"{timing.settle_s:g}",
+        "chip_s": f"{timing.chip_s:g}",
+        "pulse_s": f"{timing.pulse_s:g}",
+        "skin": skin_path,
+        "max_skin_mc": str(int(timing.max_skin_c * 1000)),
+        "residency": f"/sys/devices/system/cpu/cpufreq/{lock.policy}/stats/time_in_state",
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _archive(models: Sequence[QueuedModel], settings: str) -> bytes:
+    runner = importlib.resources.files("hardware").joinpath("phone_runner.sh").read_bytes()
+    queue = "".join(f"{i} {model.sha256}.tflite\n" for i, model in enumerate(models))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as packed:
+        _add(packed, "phone_runner.sh", runner)
+        _add(packed, "settings", settings.encode())
+        _add(packed, "queue", queue.encode())
+        for path, sha256 in {model.path: model.sha256 for model in models}.items():
+            _add(packed, f"models/{sha256}.tflite", path.read_bytes())
+    return buffer.getvalue()
+
+
+def _add(packed: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o644
+    packed.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,76 @@
+"""Puts a simulated bench together: time, world, phone, meter, adb server, USB."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hardware.sim.adb_server import AdbServer
+from hardware.sim.constants import SimulationConstants, pixel4xl
+from hardware.sim.hvpm_device import HvpmDevice
+from hardware.sim.phone import SimPhone
+from hardware.sim.usb_backend import SimulatedUsb
+from hardware.sim.virtual_time import PacedTime, VirtualTime, WorldTime
+from hardware.sim.world import Truth, World
+
+if TYPE_CHECKING:
+    from hardware.bench import SimulationSettings
+
+
+class SimulatedBench:
+    """One phone and one meter in one world.
+
+    Args:
+        settings: seed, kernel table and so on.
+        constants: the physics.
+
+    Attributes:
+        world, phone, meter: for tests that look behind the wire.
+    """
+
+    def __init__(self, settings: SimulationSettings, constants: SimulationConstants | None = None) -> None:
+        self.time: WorldTime = PacedTime() if settings.paced else VirtualTime()
+        self.world = World(self.time, constants or pixel4xl(), (settings.seed, settings.session))
+        self.phone = SimPhone(
+            self.world,
+            root=settings.root,
+            kernel_table=settings.kernel_table,
+            tool_dialect=settings.tool_dialect,
+        )
+        self.meter = HvpmDevice(
+            self.world, self.phone.supply, self.phone.connect_usb, late_host=settings.paced
+        )
+        self._server = AdbServer(self.phone)
+        self._lvpm: Any = None
+        if settings.truth_path is not None:
+            # One line a run, flushed at once: it must survive a killed process.
+            self._truth_file = settings.truth_path.open("a", buffering=1, encoding="utf-8")
+            self.world.on_truth = self._write_truth
+
+    def _write_truth(self, truth: Truth) -> None:
+        self.world.truths.append(truth)
+        self._truth_file.write(json.dumps(asdict(truth)) + "\n")
+
+    @property
+    def adb_port(self) -> int:
+        """Port of the fake adb server on the loopback address."""
+        return self._server.port
+
+    def usb_backend(self) -> SimulatedUsb:
+        """A pyusb backend with the HVPM on its bus."""
+        return SimulatedUsb([self.meter])
+
+    def open_lvpm_port(self) -> str:
+        """Path of a serial port with a white box at its other end."""
+        from hardware.sim.lvpm_port import LvpmPort
+
+        self._lvpm = LvpmPort(self.world, self.phone.supply, self.phone.connect_usb)
+        return str(self._lvpm.path)
+
+    def close(self) -> None:
+        """Switch the bench off."""
+        self._server.close()
+        if self._lvpm is not None:
+            self._lvpm.close()
+        self.time.close_stream()

@@ -1,0 +1,1 @@
+"""The energy predictor: named feature columns in, energy per inference out. Knows no architecture class."""
