@@ -1,0 +1,68 @@
+"""Every error of the search package.
+
+    SearchError
+    ├── TransientError      worth a retry
+    │   └── WorkerLost          a process that builds files ended before its work
+    └── StableError         stop and tell the person
+        ├── BadText             a text or table of parameters that describes no architecture
+        ├── UnknownSpace        a name that no search space has
+        ├── OutsideSpace        a well-formed architecture that the space does not contain
+        ├── SpaceExhausted      more different architectures asked for than the space holds
+        └── BuildFailed         a model file cannot be written
+
+The kind decides the policy. `hint` is the last line a person reads.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class SearchError(Exception):
+    """Something in the search package went wrong.
+
+    Args:
+        problem: what is wrong, with the values seen.
+        hint: what the person can do next.
+    """
+
+    def __init__(self, problem: str, hint: str) -> None:
+        self.problem = problem
+        self.hint = hint
+        super().__init__(problem)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        # Errors cross from the file-building processes; the default would lose the hint.
+        return type(self), (self.problem, self.hint)
+
+
+class TransientError(SearchError):
+    """A retry may help."""
+
+
+class StableError(SearchError):
+    """A retry will not help."""
+
+
+class WorkerLost(TransientError):
+    """A process that builds files ended before its work was done."""
+
+
+class BadText(StableError):
+    """A text or table of parameters describes no architecture."""
+
+
+class UnknownSpace(StableError):
+    """No search space has this name."""
+
+
+class OutsideSpace(StableError):
+    """The architecture is well formed, but the space does not contain it."""
+
+
+class SpaceExhausted(StableError):
+    """More different architectures were asked for than the space holds."""
+
+
+class BuildFailed(StableError):
+    """A model file cannot be written."""
