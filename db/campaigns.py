@@ -1,0 +1,171 @@
+"""Writing campaigns, their tasks, and the architectures and model files that the tasks are about."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from db.database import Database, in_batches
+from db.errors import CampaignMismatch, RecordRefused
+from db.faults import REFUSED_HINT
+from db.results import FIXED_COLUMNS
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec
+from db.schema import Architecture, Campaign, ModelFile, Task
+
+_About = tuple[int | None, int | None]
+"""What a task is about: ids of its architecture and its model file."""
+
+
+def ensure_campaign(db: Database, spec: CampaignSpec) -> CampaignRow:
+    """Create the campaign, or return the one of that name; its stored values then win over `spec`'s.
+
+    Raises:
+        CampaignMismatch: the stored one has another seed, source or `simulated`.
+    """
+    with db.write() as tx:
+        stored = tx.scalar(select(Campaign).where(Campaign.name == spec.name))
+        if stored is None:
+            stored = Campaign(**fields_of(spec))
+            tx.add(stored)
+            tx.flush()
+        row = campaign_row(stored)
+    for name in ("seed", "source", "simulated"):
+        there, asked = getattr(row, name), getattr(spec, name)
+        if there != asked:
+            hint = "start a campaign of another name, or go on with this one as it was started"
+            raise CampaignMismatch(f"campaign {spec.name} has {name} {there}, not {asked}", hint)
+    return row
+
+
+def add_tasks(db: Database, campaign_id: int, specs: Sequence[TaskSpec]) -> int:
+    """Add the tasks that the campaign does not have yet, by role and ordinal; returns how many were new.
+
+    Architectures and model files come with them, each stored once. All in one transaction.
+
+    Raises:
+        CampaignMismatch: a stored task is about another architecture or, without one, another file.
+        RecordRefused: a parameter of an architecture has the name of a result column.
+    """
+    architectures = {spec.architecture.hash: spec.architecture for spec in specs if spec.architecture}
+    for architecture in architectures.values():
+        _check_params(architecture)
+    with db.write() as tx:
+        architecture_ids = _store_architectures(tx, architectures)
+        models = [
+            (spec.model, architecture_ids[spec.architecture.hash] if spec.architecture else None)
+            for spec in specs
+            if spec.model
+        ]
+        model_ids = _store_models(tx, models)
+        new: list[dict[str, Any]] = []
+        stored = _stored_tasks(tx, campaign_id)
+        for spec in specs:
+            architecture_id = architecture_ids[spec.architecture.hash] if spec.architecture else None
+            about = (architecture_id, model_ids[spec.model.sha256] if spec.model else None)
+            if (spec.role, spec.ordinal) in stored:
+                _check_same(spec, stored[spec.role, spec.ordinal], about)
+                continue
+            stored[spec.role, spec.ordinal] = about
+            row: dict[str, Any] = {"campaign_id": campaign_id, "state": "pending", "n_attempts": 0}
+            row |= {"architecture_id": about[0], "model_file_id": about[1]}
+            new.append(row | fields_of(spec, "architecture", "model"))
+        if new:
+            tx.execute(insert(Task), new)
+    return len(new)
+
+
+def set_models(db: Database, models: Mapping[int, ModelSpec]) -> None:
+    """Say which file each task (by id) is to be measured with, now that the files are built.
+
+    Raises:
+        RecordRefused: no such task.
+    """
+    with db.write() as tx:
+        architecture_of: dict[int, int | None] = {}
+        for ids in in_batches(list(models)):
+            rows = tx.execute(select(Task.id, Task.architecture_id).where(Task.id.in_(ids)))
+            architecture_of.update((task_id, architecture_id) for task_id, architecture_id in rows)
+        if missing := models.keys() - architecture_of.keys():
+            raise RecordRefused(f"there is no task {min(missing)}", REFUSED_HINT)
+        model_ids = _store_models(tx, [(model, architecture_of[task]) for task, model in models.items()])
+        changes = [{"id": task, "model_file_id": model_ids[model.sha256]} for task, model in models.items()]
+        if changes:
+            tx.execute(update(Task), changes)
+
+
+def campaign_row(stored: Campaign) -> CampaignRow:
+    """A campaign as a plain value."""
+    names = [field.name for field in dataclasses.fields(CampaignSpec)]
+    return CampaignRow(campaign_id=stored.id, **{name: getattr(stored, name) for name in names})
+
+
+def fields_of(spec: Any, *leave_out: str) -> dict[str, Any]:
+    """The fields of a dataclass by name, not copied in depth as `dataclasses.asdict` would."""
+    names = (field.name for field in dataclasses.fields(spec))
+    return {name: getattr(spec, name) for name in names if name not in leave_out}
+
+
+def _check_params(architecture: ArchitectureSpec) -> None:
+    if clash := sorted(FIXED_COLUMNS & architecture.params.keys()):
+        what = f"the parameter {clash[0]} of architecture {architecture.hash[:12]} is a result column's name"
+        raise RecordRefused(what, "give the parameter another name in the search space")
+
+
+def _check_same(spec: TaskSpec, stored: _About, now: _About) -> None:
+    # A task about an architecture may get another file; one about a file alone is that file.
+    if stored[0] != now[0] or (now[0] is None and stored[1] != now[1]):
+        what = f"{spec.role} {spec.ordinal} of the campaign is another model than the one given now"
+        hint = "the search space or the files have changed since it began: start a campaign of another name"
+        raise CampaignMismatch(what, hint)
+
+
+def _stored_tasks(tx: Session, campaign_id: int) -> dict[tuple[str, int], _About]:
+    columns = (Task.role, Task.ordinal, Task.architecture_id, Task.model_file_id)
+    rows = tx.execute(select(*columns).where(Task.campaign_id == campaign_id))
+    return {(role, ordinal): (architecture_id, model_id) for role, ordinal, architecture_id, model_id in rows}
+
+
+def _store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> dict[str, int]:
+    ids = _architecture_ids(tx, specs)
+    new = [fields_of(spec) for key, spec in specs.items() if key not in ids]
+    if new:
+        tx.execute(insert(Architecture), new)
+        ids = _architecture_ids(tx, specs)
+    return ids
+
+
+def _architecture_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for batch in in_batches(list(hashes)):
+        statement = select(Architecture.hash, Architecture.id).where(Architecture.hash.in_(batch))
+        ids.update((key, row_id) for key, row_id in tx.execute(statement))
+    return ids
+
+
+def _store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) -> dict[str, int]:
+    """Ids by SHA-256. Two architectures may build one and the same file: it is then the first one's."""
+    by_sha256: dict[str, tuple[ModelSpec, int | None]] = {}
+    for model, architecture_id in models:
+        by_sha256.setdefault(model.sha256, (model, architecture_id))
+    ids = _model_ids(tx, by_sha256)
+    new = [
+        fields_of(model) | {"architecture_id": architecture_id}
+        for key, (model, architecture_id) in by_sha256.items()
+        if key not in ids
+    ]
+    if new:
+        tx.execute(insert(ModelFile), new)
+        ids = _model_ids(tx, by_sha256)
+    return ids
+
+
+def _model_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for batch in in_batches(list(hashes)):
+        statement = select(ModelFile.sha256, ModelFile.id).where(ModelFile.sha256.in_(batch))
+        ids.update((key, row_id) for key, row_id in tx.execute(statement))
+    return ids

@@ -1,0 +1,71 @@
+"""The kinds of columns and constraints that the tables of `db.schema` are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Double, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored as naive UTC: SQLite keeps no zone, and other engines then agree with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone: pass a clock's utc()")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+Id = Annotated[int, mapped_column(primary_key=True)]
+Sha256 = Annotated[str, mapped_column(String(64))]
+Word = Annotated[str, mapped_column(String(16))]
+Name = Annotated[str, mapped_column(String(200))]
+Big = Annotated[int, mapped_column(BigInteger)]
+
+
+class Base(DeclarativeBase):
+    """Constraint names are fixed by rule, so that a later migration can name what it changes."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  -- read once by the mapper, never changed
+        str: Text,
+        float: Double,
+        datetime: UtcDateTime,
+        Mapping[str, Any]: JSON,
+    }
+
+
+def known(column: str, words: object) -> CheckConstraint:
+    """One of the words of a `Literal`."""
+    listed = ", ".join(f"'{word}'" for word in get_args(words))
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def not_negative(*columns: str) -> list[CheckConstraint]:
+    """Zero or more; a nullable column passes while empty, as a comparison with NULL is not false."""
+    return [CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative") for column in columns]
+
+
+def sha256_length(column: str) -> CheckConstraint:
+    """A SHA-256 in hex: 64 digits."""
+    return CheckConstraint(f"length({column}) = 64", name=f"{column}_length")

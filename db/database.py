@@ -1,0 +1,174 @@
+"""Opening the record, and its transactions.
+
+A database is an SQLite file unless an SQLAlchemy URL says otherwise. Opening creates or migrates it, and
+refuses what is another program's or a newer version's. It is the checkpoint of a campaign: what
+`Database.write` has committed survives the death of the process and of the computer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from db.errors import Unreachable
+from db.faults import PERMISSION_HINT, translated
+from db.migrate import bring_up_to_date, is_up_to_date
+
+T = TypeVar("T")
+
+_BATCH = 500
+"""Values in one IN (...) or one insert: below the limits of every engine."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database. Close it, or use it as a context manager. Not to be carried over a fork.
+
+    Attributes:
+        shown: its path or its URL without password, for messages.
+        files_dir: where the large files of the record are (see `db.traces`).
+    """
+
+    shown: str
+    files_dir: Path
+    _reader: Engine
+    _writer: Engine
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction, committed at the end and undone by an exception. The write lock is taken at once.
+
+        Raises:
+            DbError: see the tree; `Locked` when another process holds the lock for too long.
+        """
+        with translated(self.shown), Session(self._writer) as tx, tx.begin():
+            tx.connection()
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One unchanging view of the database for all statements inside; writers are not held up."""
+        with translated(self.shown), Session(self._reader) as tx:
+            yield tx
+
+    def close(self) -> None:
+        """Give back all connections; harmless when done twice."""
+        self._writer.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: float = 30.0) -> Database:
+    """Open the database at a path or SQLAlchemy URL; create it where there is none; migrate an older one.
+
+    Args:
+        target: path of an SQLite file, or any URL whose driver is installed.
+        create: False for readers: a missing or empty database is then an error.
+        busy_timeout_s: how long to wait for other writers (SQLite).
+
+    Raises:
+        Unreachable: missing, not permitted, or no such server.
+        ForeignFile: another program's database, no database, or a damaged one.
+        NewerSchema: migrated by a newer version of the project.
+        Locked, DiskFull: while migrating.
+    """
+    shown = str(target)
+    with translated(shown):
+        url = (
+            make_url(shown)
+            if "://" in shown
+            else URL.create("sqlite", database=str(Path(shown).expanduser()))
+        )
+    shown = url.render_as_string(hide_password=True) if "://" in shown else shown
+    is_sqlite = url.get_backend_name() == "sqlite"
+    file = Path(url.database).absolute() if is_sqlite and url.database else None
+    if file is not None:
+        _check_place(file, create)
+    with translated(shown):
+        engine = _sqlite_engine(url, busy_timeout_s) if is_sqlite else create_engine(url)
+    database = Database(
+        shown=shown,
+        files_dir=Path("lab.files") if file is None else file.with_name(file.name + ".files"),
+        _reader=engine.execution_options(lab_begin="BEGIN"),
+        _writer=engine.execution_options(lab_begin="BEGIN IMMEDIATE"),
+    )
+    try:
+        _prepare(database, create)
+        if is_sqlite:
+            _use_wal(engine, shown)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`values` in slices that fit into one statement."""
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]
+
+
+def _url_of(target: str) -> URL:
+    if "://" in target:
+        return make_url(target)
+    return URL.create("sqlite", database=str(Path(target).expanduser()))
+
+
+def _check_place(file: Path, create: bool) -> None:
+    if file.is_dir():
+        raise Unreachable(f"{file} is a folder", "give the path of a file in it")
+    if not file.parent.is_dir():
+        raise Unreachable(f"there is no folder {file.parent}", PERMISSION_HINT)
+    if not create and not file.exists():
+        raise Unreachable(f"there is no database {file}", "check the path; `lab measure` creates a database")
+
+
+def _prepare(database: Database, create: bool) -> None:
+    with database.read() as tx:
+        if is_up_to_date(tx.connection(), database.shown, create):
+            return
+    # Looked at again under the write lock: another process may have migrated in between.
+    with database.write() as tx:
+        if not is_up_to_date(tx.connection(), database.shown, create):
+            bring_up_to_date(tx.connection())
+
+
+def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
+    # isolation_level None keeps the driver from beginning transactions by its own rules: ours are explicit.
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_s, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: object) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # FULL: a commit is on the disk before it returns. It comes once a window (minutes of bench time),
+        # so the few milliseconds cost nothing, and a power cut cannot take back a window.
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE for writers: two that read first and write later would otherwise end in a deadlock.
+        connection.exec_driver_sql(connection.get_execution_options().get("lab_begin", "BEGIN"))
+
+    return engine
+
+
+def _use_wal(engine: Engine, shown: str) -> None:
+    """Readers beside one writer. The mode stays in the file, hence only once it is known to be ours."""
+    with translated(shown), engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        if raw.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+            raw.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,58 @@
+"""From what a database driver raises to the errors of `db.errors`, in one place."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+from sqlalchemy.orm.exc import StaleDataError
+
+from db.errors import DbError, DiskFull, ForeignFile, Locked, RecordRefused, Unreachable
+
+LOCKED_HINT = "another process is writing to it: wait for it or stop it, then try again"
+FULL_HINT = "free some space or move the database, then start again: it goes on where it was"
+DAMAGED_HINT = "give another path, or restore this file from a copy"
+PERMISSION_HINT = "check that the folder exists and that you may write to it"
+REFUSED_HINT = "nothing was written; this is a mistake of the calling code or of the data handed to it"
+
+# Primary result codes: https://www.sqlite.org/rescode.html
+_BY_SQLITE_CODE: dict[int, tuple[type[DbError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (Locked, "is locked", LOCKED_HINT),
+    sqlite3.SQLITE_LOCKED: (Locked, "is locked", LOCKED_HINT),
+    sqlite3.SQLITE_FULL: (DiskFull, "has no room left", FULL_HINT),
+    sqlite3.SQLITE_NOTADB: (ForeignFile, "is not an SQLite database", DAMAGED_HINT),
+    sqlite3.SQLITE_CORRUPT: (ForeignFile, "is damaged", DAMAGED_HINT),
+    sqlite3.SQLITE_ERROR: (ForeignFile, "has not the expected tables", DAMAGED_HINT),
+    sqlite3.SQLITE_CANTOPEN: (Unreachable, "cannot be opened", PERMISSION_HINT),
+    sqlite3.SQLITE_READONLY: (Unreachable, "cannot be written", PERMISSION_HINT),
+    sqlite3.SQLITE_PERM: (Unreachable, "cannot be opened", PERMISSION_HINT),
+    sqlite3.SQLITE_IOERR: (Unreachable, "cannot be read or written", "check the disk it is on"),
+}
+
+
+@contextmanager
+def translated(shown: str) -> Iterator[None]:
+    """Inside, what SQLAlchemy raises becomes a `DbError` about the database `shown`."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _of_driver(error, shown) from error
+    except (exc.StatementError, StaleDataError, OverflowError) as error:
+        raise RecordRefused(f"{shown}: cannot be stored: {error}", REFUSED_HINT) from error
+    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
+        hint = "give a path, or an SQLAlchemy URL whose driver is installed"
+        raise Unreachable(f"{shown}: not a database address: {error}", hint) from error
+
+
+def _of_driver(error: exc.DBAPIError, shown: str) -> DbError:
+    if isinstance(error, (exc.IntegrityError, exc.DataError)):
+        return RecordRefused(f"{shown}: {error.orig}", REFUSED_HINT)
+    if isinstance(error.orig, sqlite3.Error):
+        # The upper bits of a code only detail the primary one. Errors of the Python module carry none.
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _BY_SQLITE_CODE:
+            kind, what, hint = _BY_SQLITE_CODE[code]
+            return kind(f"{shown} {what} ({error.orig})", hint)
+    return Unreachable(f"{shown} does not answer: {error.orig}", "check that its server runs and lets you in")

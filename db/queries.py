@@ -1,0 +1,232 @@
+"""Reading a campaign: where it stands, what the control charts and the revisits are decided from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import Session
+
+from db.campaigns import campaign_row
+from db.database import Database, in_batches
+from db.results import newest_energy
+from db.rows import (
+    TRUSTED_OUTCOMES,
+    CampaignRow,
+    EnergyRow,
+    EnergySpec,
+    IncidentRow,
+    IncidentSpec,
+    TaskState,
+    VisitOutcome,
+    WindowState,
+)
+from db.schema import BenchSession, Campaign, Energy, Incident, Task, Visit, Window
+
+CAUSES = ("push", "settle", "reconnect", "other")
+"""Where bench time goes besides measuring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryPoint:
+    """One visit of a canary, for the control charts. `ordinal` says which canary it is."""
+
+    session_id: int
+    window_id: int
+    window_state: WindowState
+    visit_id: int
+    task_id: int
+    ordinal: int
+    order_in_window: int
+    window_started_utc: datetime
+    outcome: VisitOutcome
+    analysis_version: int
+    energy_mj: float
+    energy_se_mj: float
+    latency_ms: float
+    power_w: float
+    idle_power_w: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitNoise:
+    """Relative standard deviation between visits of one task; NaN while `n_pairs` is 0."""
+
+    sd_frac: float
+    n_pairs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a campaign stands. Tasks and visits are those of architectures; canaries are counted apart.
+
+    `lost_s` is the duration of windows that failed, were lost or were quarantined; the other causes and
+    `useful_s` are of windows done. `first_utc` and `last_utc` are None before the first window.
+    """
+
+    n_tasks: Mapping[TaskState, int]
+    n_visits: Mapping[VisitOutcome, int]
+    n_canary_visits: int
+    n_windows: Mapping[WindowState, int]
+    n_incidents: int
+    bench_s: float
+    useful_s: float
+    lost_s: float
+    overhead_s: Mapping[str, float]
+    first_utc: datetime | None
+    last_utc: datetime | None
+
+
+def list_campaigns(db: Database) -> list[CampaignRow]:
+    """All campaigns, oldest first."""
+    with db.read() as tx:
+        return [campaign_row(stored) for stored in tx.scalars(select(Campaign).order_by(Campaign.id))]
+
+
+def energies_of(db: Database, task_ids: Sequence[int], analysis_version: int) -> dict[int, list[EnergyRow]]:
+    """By task id, the energies of its accepted and marginal visits in the order of measurement.
+
+    Tasks without any have an empty list.
+    """
+    found: dict[int, list[EnergyRow]] = {task_id: [] for task_id in task_ids}
+    with db.read() as tx:
+        for ids in in_batches(list(found)):
+            statement = (
+                select(Energy, Visit.task_id, Visit.id, Visit.window_id, Visit.outcome, Window.session_id)
+                .join(Visit, Visit.id == Energy.visit_id)
+                .join(Window, Window.id == Visit.window_id)
+                .where(Visit.task_id.in_(ids), Visit.outcome.in_(TRUSTED_OUTCOMES))
+                .where(Energy.analysis_version == analysis_version)
+                .order_by(Visit.id)
+            )
+            for energy, *where in tx.execute(statement):
+                names = ("task_id", "visit_id", "window_id", "outcome", "session_id")
+                values: dict[str, Any] = dict(zip(names, where, strict=True))
+                values |= {field.name: getattr(energy, field.name) for field in fields(EnergySpec)}
+                row = EnergyRow(**values)
+                found[row.task_id].append(row)
+    return found
+
+
+def canary_points(db: Database, campaign_id: int) -> list[CanaryPoint]:
+    """Every visit of a canary that has an energy, rejected and quarantined ones too, in order of time."""
+    columns = {
+        "session_id": Window.session_id,
+        "window_id": Window.id,
+        "window_state": Window.state,
+        "visit_id": Visit.id,
+        "task_id": Task.id,
+        "ordinal": Task.ordinal,
+        "order_in_window": Visit.order_in_window,
+        "window_started_utc": Window.started_utc,
+        "outcome": Visit.outcome,
+        "analysis_version": Energy.analysis_version,
+        "energy_mj": Energy.energy_mj,
+        "energy_se_mj": Energy.energy_se_mj,
+        "latency_ms": Energy.latency_ms,
+        "power_w": Energy.power_w,
+        "idle_power_w": Energy.idle_power_w,
+    }
+    statement = _visited(select(*columns.values()), campaign_id).where(Task.role == "canary")
+    with db.read() as tx:
+        rows = tx.execute(statement.order_by(Window.started_utc, Window.id, Visit.order_in_window))
+        return [CanaryPoint(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def visit_noise(db: Database, campaign_id: int) -> VisitNoise:
+    """How much the accepted visits of one architecture differ, pooled over those with at least two.
+
+    The standard deviation of log energies, which for small values is the relative one; `n_pairs` is its
+    degrees of freedom (visits less one, summed over tasks).
+    """
+    statement = _visited(select(Visit.task_id, Energy.energy_mj), campaign_id).where(
+        Task.role == "architecture", Visit.outcome == "accepted"
+    )
+    squares, n_pairs = 0.0, 0
+    with db.read() as tx:
+        rows = tx.execute(statement.order_by(Visit.task_id, Visit.id))
+        for _, visits in groupby(rows, key=lambda row: row[0]):
+            logs = [math.log(energy_mj) for _, energy_mj in visits]
+            mean = math.fsum(logs) / len(logs)
+            squares += math.fsum((value - mean) ** 2 for value in logs)
+            n_pairs += len(logs) - 1
+    return VisitNoise(sd_frac=math.sqrt(squares / n_pairs) if n_pairs else math.nan, n_pairs=n_pairs)
+
+
+def incidents(db: Database, campaign_id: int) -> list[IncidentRow]:
+    """The incidents of the campaign in order of time."""
+    statement = (
+        select(Incident)
+        .join(BenchSession, BenchSession.id == Incident.session_id)
+        .where(BenchSession.campaign_id == campaign_id)
+        .order_by(Incident.at_utc, Incident.id)
+    )
+    with db.read() as tx:
+        return [
+            IncidentRow(
+                **{field.name: getattr(row, field.name) for field in fields(IncidentSpec)},
+                incident_id=row.id,
+                session_id=row.session_id,
+                window_id=row.window_id,
+            )
+            for row in tx.scalars(statement)
+        ]
+
+
+def progress(db: Database, campaign_id: int) -> Progress:
+    """Where the campaign stands; see `Progress`."""
+    in_campaign = BenchSession.campaign_id == campaign_id
+    mine = Window.session_id.in_(select(BenchSession.id).where(in_campaign))
+    its_tasks = Task.campaign_id == campaign_id
+    with db.read() as tx:
+        windows = _counts(tx, select(Window.state, func.count()).where(mine).group_by(Window.state))
+        tasks = select(Task.state, func.count()).where(its_tasks, Task.role == "architecture")
+        visits = select(Visit.outcome, func.count()).join(Task, Task.id == Visit.task_id).where(its_tasks)
+        canary_visits = visits.where(Task.role == "canary").group_by(Visit.outcome)
+        n_incidents = select(func.count()).select_from(Incident).join(BenchSession).where(in_campaign)
+        spent = _seconds(tx, mine)
+        first_utc, last_utc = tx.execute(
+            select(func.min(Window.started_utc), func.max(Window.ended_utc)).where(mine)
+        ).one()
+        return Progress(
+            n_tasks=_counts(tx, tasks.group_by(Task.state)),
+            n_visits=_counts(tx, visits.where(Task.role == "architecture").group_by(Visit.outcome)),
+            n_canary_visits=sum(_counts(tx, canary_visits).values()),
+            n_windows=windows,
+            n_incidents=tx.scalar(n_incidents) or 0,
+            bench_s=spent["bench"],
+            useful_s=spent["useful"],
+            lost_s=spent["lost"],
+            overhead_s={cause: spent[cause] for cause in CAUSES},
+            first_utc=first_utc,
+            last_utc=last_utc,
+        )
+
+
+def _seconds(tx: Session, mine: ColumnElement[bool]) -> dict[str, float]:
+    done = Window.state == "done"
+    causes = {cause: getattr(Window, f"{cause}_s") for cause in ("useful", *CAUSES)}
+    sums = [func.sum(case((done, column), else_=0.0)) for column in causes.values()]
+    lost = func.sum(case((done, 0.0), else_=Window.duration_s))
+    row = tx.execute(select(func.sum(Window.duration_s), lost, *sums).where(mine)).one()
+    return dict(zip(("bench", "lost", *causes), (value or 0.0 for value in row), strict=True))
+
+
+def _counts(tx: Session, statement: Select[*tuple[Any, ...]]) -> dict[Any, int]:
+    return {row[0]: row[1] for row in tx.execute(statement)}
+
+
+def _visited(statement: Select[*tuple[Any, ...]], campaign_id: int) -> Select[*tuple[Any, ...]]:
+    """`statement` over the visits of a campaign, each with its newest energy."""
+    return (
+        statement.select_from(Visit)
+        .join(Energy, Energy.visit_id == Visit.id)
+        .join(Task, Task.id == Visit.task_id)
+        .join(Window, Window.id == Visit.window_id)
+        .where(Task.campaign_id == campaign_id, newest_energy())
+    )

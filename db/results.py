@@ -1,0 +1,127 @@
+"""The results, one flat row a visit: what the predictor, the reports and exports read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+
+from db.database import Database
+from db.errors import RecordRefused
+from db.rows import TRUSTED_OUTCOMES, TaskRole
+from db.schema import (
+    Architecture,
+    BenchSession,
+    Campaign,
+    Energy,
+    Meter,
+    ModelFile,
+    Phone,
+    Task,
+    Visit,
+    Window,
+)
+
+_COLUMNS = {
+    "campaign": Campaign.name,
+    "simulated": BenchSession.simulated,
+    "session_id": BenchSession.id,
+    "window_id": Window.id,
+    "visit_id": Visit.id,
+    "task_id": Task.id,
+    "role": Task.role,
+    "ordinal": Task.ordinal,
+    "order_in_window": Visit.order_in_window,
+    "window_started_utc": Window.started_utc,
+    "phone_model": Phone.model,
+    "phone_build": Phone.build_fingerprint,
+    "meter_kind": Meter.kind,
+    "clock_freq_khz": BenchSession.clock_freq_khz,
+    "core": BenchSession.core,
+    "profile_name": BenchSession.profile_name,
+    "tool_sha256": BenchSession.tool_sha256,
+    "model_sha256": Visit.model_sha256,
+    "model_name": ModelFile.name,
+    "size_bytes": ModelFile.size_bytes,
+    "arch_hash": Architecture.hash,
+    "arch_space": Architecture.space,
+    "arch_text": Architecture.text,
+    "flops": Architecture.flops,
+    "n_params": Architecture.n_params,
+    "outcome": Visit.outcome,
+    "n_runs": Visit.n_runs,
+    "latency_ms": Energy.latency_ms,
+    "latency_sd_ms": Visit.latency_sd_ms,
+    "analysis_version": Energy.analysis_version,
+    "power_w": Energy.power_w,
+    "idle_power_w": Energy.idle_power_w,
+    "energy_mj": Energy.energy_mj,
+    "energy_se_mj": Energy.energy_se_mj,
+    "dynamic_energy_mj": Energy.dynamic_energy_mj,
+    "dynamic_energy_se_mj": Energy.dynamic_energy_se_mj,
+    "temp_before_c": Visit.temp_before_c,
+    "temp_after_c": Visit.temp_after_c,
+    "freq_khz": Visit.freq_khz,
+}
+
+MEASURED: tuple[TaskRole, ...] = ("architecture",)
+
+FIXED_COLUMNS = frozenset(_COLUMNS)
+"""Names that every result row has, and that no parameter of an architecture may have."""
+
+
+def result_rows(
+    db: Database, campaign: str | None = None, *, roles: Collection[TaskRole] = MEASURED
+) -> Iterator[dict[str, Any]]:
+    """One dict for each accepted or marginal visit, with its newest analysis, in the order of measurement.
+
+    Keys are `FIXED_COLUMNS`, then the parameters of the architecture under their own names; `arch_...`,
+    `flops` and `n_params` are None for a model file without one. Rows are read as they are asked for, from
+    one unchanging view, in flat memory. Measured and simulated campaigns both come with `campaign=None`:
+    every row says which it is.
+
+    Args:
+        campaign: name of the only campaign wanted.
+        roles: canaries are left out unless asked for: they would outweigh all else in a fit.
+
+    Raises:
+        RecordRefused: no campaign of that name.
+    """
+    with db.read() as tx:
+        statement = _statement().where(Visit.outcome.in_(TRUSTED_OUTCOMES), Task.role.in_(roles))
+        if campaign is not None:
+            names = list(tx.scalars(select(Campaign.name).order_by(Campaign.name)))
+            if campaign not in names:
+                hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `lab measure`"
+                raise RecordRefused(f"{db.shown} has no campaign {campaign}", hint)
+            statement = statement.where(Campaign.name == campaign)
+        for row in tx.execute(statement.execution_options(yield_per=1000)):
+            *values, params = row
+            yield dict(zip(_COLUMNS, values, strict=True)) | (params or {})
+
+
+def newest_energy() -> Any:
+    """The condition that a row of `Energy` is the newest analysis of its visit."""
+    other = aliased(Energy)
+    newest = select(func.max(other.analysis_version)).where(other.visit_id == Energy.visit_id)
+    return Energy.analysis_version == newest.correlate(Energy).scalar_subquery()
+
+
+def _statement() -> Select[*tuple[Any, ...]]:
+    return (
+        select(*(column.label(name) for name, column in _COLUMNS.items()), Architecture.params)
+        .select_from(Visit)
+        .join(Energy, Energy.visit_id == Visit.id)
+        .join(Task, Task.id == Visit.task_id)
+        .join(Window, Window.id == Visit.window_id)
+        .join(BenchSession, BenchSession.id == Window.session_id)
+        .join(Campaign, Campaign.id == BenchSession.campaign_id)
+        .join(Meter, Meter.id == BenchSession.meter_id)
+        .join(Phone, Phone.id == BenchSession.phone_id)
+        .join(ModelFile, ModelFile.sha256 == Visit.model_sha256)
+        .outerjoin(Architecture, Architecture.id == Task.architecture_id)
+        .where(newest_energy())
+        .order_by(Visit.id)
+    )

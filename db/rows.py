@@ -1,0 +1,271 @@
+"""The plain values that cross the border of the record, in both directions.
+
+A `...Spec` goes in, a `...Row` comes out; fields are named as the columns of `db.schema` (a column
+`params_json` is the field `params`). No object of the database layer is ever handed to a caller. All
+`..._utc` fields are timezone-aware datetimes; `started_utc_s` is the phone's own wall clock, in Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+CampaignSource = Literal["sampled", "models"]
+TaskRole = Literal["architecture", "canary"]
+TaskState = Literal["pending", "claimed", "done", "failed"]
+WindowState = Literal["running", "done", "failed", "lost", "quarantined"]
+VisitOutcome = Literal["accepted", "marginal", "rejected", "model_failed"]
+GateOutcome = Literal["pass", "mark", "reject"]
+
+TRUSTED_OUTCOMES: tuple[VisitOutcome, ...] = ("accepted", "marginal")
+"""Outcomes whose energies count as results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignSpec:
+    """A campaign: where its models come from, and whether its bench is simulated."""
+
+    name: str
+    created_utc: datetime
+    seed: int
+    source: CampaignSource
+    source_detail: str
+    simulated: bool
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRow(CampaignSpec):
+    """A stored campaign."""
+
+    campaign_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureSpec:
+    """A network as a text: `params` are its named parameters, one result column each."""
+
+    hash: str
+    space: str
+    text: str
+    params: Mapping[str, Any]
+    flops: int
+    n_params: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A model file by the SHA-256 (hex) of its bytes."""
+
+    sha256: str
+    size_bytes: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """A model to measure `n_wanted` times; `ordinal` is its place among the tasks of its role."""
+
+    role: TaskRole
+    ordinal: int
+    n_wanted: int
+    architecture: ArchitectureSpec | None = None
+    model: ModelSpec | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRow(TaskSpec):
+    """A stored task; `n_attempts` counts the finished windows that visited it."""
+
+    task_id: int
+    state: TaskState
+    n_attempts: int
+    failure: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskUpdate:
+    """What a finished window makes of one of its tasks; the caller decides."""
+
+    state: Literal["pending", "done", "failed"]
+    n_wanted: int
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterSpec:
+    """A power monitor."""
+
+    kind: str
+    serial: str
+    firmware: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneSpec:
+    """A phone with the build it runs."""
+
+    serial: str
+    model: str
+    build_fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSpec:
+    """One start of the bench by one process: all provenance its windows share."""
+
+    campaign_id: int
+    meter: MeterSpec
+    phone: PhoneSpec
+    simulated: bool
+    started_utc: datetime
+    host: str
+    pid: int
+    profile_name: str
+    profile_toml: str
+    tool_sha256: str
+    tool_banner: str
+    versions: Mapping[str, Any]
+    calibration: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    seed: int
+    clock_freq_khz: int
+    core: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostWindow:
+    """A window whose process died; `n_tasks` claims of its session went back to pending."""
+
+    window_id: int
+    session_id: int
+    host: str
+    pid: int
+    started_utc: datetime
+    n_tasks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSpec:
+    """The start of a window; `started_s` is bench time."""
+
+    session_id: int
+    started_utc: datetime
+    started_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowMeasures:
+    """What is known of a window at its end. Bench seconds by cause, trace, clocks; None where not reached."""
+
+    duration_s: float | None = None
+    useful_s: float | None = None
+    push_s: float | None = None
+    settle_s: float | None = None
+    reconnect_s: float | None = None
+    other_s: float | None = None
+    raw_path: str | None = None
+    raw_sha256: str | None = None
+    raw_bytes: int | None = None
+    n_samples: int | None = None
+    n_dropped: int | None = None
+    usb_max_v: float | None = None
+    clock_offset_s: float | None = None
+    clock_drift_ppm: float | None = None
+    align_difference_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergySpec:
+    """The energy of a visit by one version of the analysis. Per inference; `_se_` are standard errors."""
+
+    analysis_version: int
+    power_w: float
+    idle_power_w: float
+    latency_ms: float
+    energy_mj: float
+    energy_se_mj: float
+    dynamic_energy_mj: float
+    dynamic_energy_se_mj: float
+    n_samples: int
+    n_segments: int
+    n_segments_trimmed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyRow(EnergySpec):
+    """A stored energy of a task's accepted or marginal visit."""
+
+    task_id: int
+    visit_id: int
+    window_id: int
+    session_id: int
+    outcome: VisitOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateSpec:
+    """What one quality gate said of a visit; `value` is None when it could not be computed."""
+
+    analysis_version: int
+    gate: str
+    outcome: GateOutcome
+    value: float | None
+    limit_value: float
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitSpec:
+    """One run of one model in a window, as the phone's tool reported it, with what was derived from it."""
+
+    task_id: int
+    order_in_window: int
+    model_sha256: str
+    outcome: VisitOutcome
+    reason: str | None = None
+    exit_code: int | None = None
+    n_runs: int | None = None
+    latency_ms: float | None = None
+    latency_sd_ms: float | None = None
+    started_utc_s: float | None = None
+    duration_s: float | None = None
+    temp_before_c: float | None = None
+    temp_after_c: float | None = None
+    freq_khz: int | None = None
+    tool_output: str = ""
+    energy: EnergySpec | None = None
+    gates: Sequence[GateSpec] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentSpec:
+    """Something that went wrong or was worked around; `lost_s` is the bench time it cost."""
+
+    at_utc: datetime
+    kind: str
+    detail: str
+    action: str
+    lost_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentRow(IncidentSpec):
+    """A stored incident; `window_id` is None for one outside any window."""
+
+    incident_id: int
+    session_id: int
+    window_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowResult:
+    """Everything a finished window adds to the record, in one transaction."""
+
+    ended_utc: datetime
+    measures: WindowMeasures
+    visits: Sequence[VisitSpec]
+    task_updates: Mapping[int, TaskUpdate]
+    incidents: Sequence[IncidentSpec] = ()
