@@ -87,11 +87,7 @@ def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: fl
     """
     shown = str(target)
     with translated(shown):
-        url = (
-            make_url(shown)
-            if "://" in shown
-            else URL.create("sqlite", database=str(Path(shown).expanduser()))
-        )
+        url = make_url(shown) if "://" in shown else URL.create("sqlite", database=str(Path(shown).expanduser()))
     shown = url.render_as_string(hide_password=True) if "://" in shown else shown
     is_sqlite = url.get_backend_name() == "sqlite"
     file = Path(url.database).absolute() if is_sqlite and url.database else None

@@ -30,9 +30,7 @@ def is_up_to_date(connection: Connection, shown: str, create: bool) -> bool:
             hint = "give another path: this project's tables are not put into another program's database"
             raise ForeignFile(f"{shown} belongs to another program (tables {found})", hint)
         if not create:
-            raise Unreachable(
-                f"{shown} is an empty database", "check the path; `lab measure` fills a database"
-            )
+            raise Unreachable(f"{shown} is an empty database", "check the path; `lab measure` fills a database")
         return False
     revision = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
     if revision == SCHEMA_REVISION:
@@ -58,10 +56,7 @@ def bring_up_to_date(connection: Connection) -> None:
 def _known_revisions() -> set[str]:
     from alembic.script import ScriptDirectory
 
-    return {
-        script.revision
-        for script in ScriptDirectory(str(Path(__file__).parent / "migrations")).walk_revisions()
-    }
+    return {script.revision for script in ScriptDirectory(str(Path(__file__).parent / "migrations")).walk_revisions()}
 
 
 def _scripts() -> str:

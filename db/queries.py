@@ -88,6 +88,13 @@ def list_campaigns(db: Database) -> list[CampaignRow]:
         return [campaign_row(stored) for stored in tx.scalars(select(Campaign).order_by(Campaign.id))]
 
 
+def count_sessions(db: Database, campaign_id: int) -> int:
+    """How many times the campaign was started, ended sessions and lost ones included."""
+    with db.read() as tx:
+        mine = BenchSession.campaign_id == campaign_id
+        return tx.scalar(select(func.count()).select_from(BenchSession).where(mine)) or 0
+
+
 def energies_of(db: Database, task_ids: Sequence[int], analysis_version: int) -> dict[int, list[EnergyRow]]:
     """By task id, the energies of its accepted and marginal visits in the order of measurement.
 

@@ -82,12 +82,8 @@ def recover_lost(
             if is_alive(session.host, session.pid):
                 continue
             n_tasks, windows = _end(tx, session, "lost", at_utc)
-            detail = (
-                f"process {session.pid} on {session.host} ended without a word; {n_tasks} tasks given back"
-            )
-            incident = IncidentSpec(
-                at_utc=at_utc, kind="session_lost", detail=detail, action="tasks are pending again"
-            )
+            detail = f"process {session.pid} on {session.host} ended without a word; {n_tasks} tasks given back"
+            incident = IncidentSpec(at_utc=at_utc, kind="session_lost", detail=detail, action="tasks are pending again")
             window_ids: list[int | None] = [window.id for window in windows]
             for window_id in window_ids or [None]:
                 add_incident(tx, session.id, window_id, incident)

@@ -82,9 +82,7 @@ def _tasks() -> Select[*tuple[Any, ...]]:
 
 
 def _pending(campaign_id: int, n: int, max_attempts: int | None) -> Select[*tuple[Any, ...]]:
-    statement = _tasks().where(
-        Task.campaign_id == campaign_id, Task.role == "architecture", Task.state == "pending"
-    )
+    statement = _tasks().where(Task.campaign_id == campaign_id, Task.role == "architecture", Task.state == "pending")
     if max_attempts is not None:
         statement = statement.where(Task.n_attempts < max_attempts)
     return statement.order_by(case((Task.n_attempts > 0, 0), else_=1), Task.ordinal).limit(n)

@@ -149,9 +149,7 @@ def _running(tx: Session, window_id: int) -> Window:
     return window
 
 
-def _end(
-    window: Window, state: str, reason: str | None, ended_utc: datetime, measures: WindowMeasures
-) -> None:
+def _end(window: Window, state: str, reason: str | None, ended_utc: datetime, measures: WindowMeasures) -> None:
     window.state = state
     window.reason = reason
     window.ended_utc = ended_utc

@@ -249,9 +249,7 @@ class AdbLink:
         deadline = Deadline(self._clock, timeout_s)
         while self.state() != "device":
             if deadline.passed:
-                raise AdbLost(
-                    self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT
-                )
+                raise AdbLost(self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT)
             self._clock.sleep(_BACK_POLL_S)
 
 

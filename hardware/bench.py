@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.adb import AdbLink, phone_states
 from hardware.clock import Clock, Deadline, RealClock
 from hardware.errors import HardwareError, PhoneNotFound
 from hardware.meter import Passthrough, PowerMeter, SupplyLimits
+from hardware.phone import Phone
 from hardware.pixel import Pixel, wait_booted
 
 log = logging.getLogger(__name__)
@@ -75,10 +76,9 @@ class Bench:
     """A meter and a phone that are ready, and the clock that both go by."""
 
     meter: PowerMeter
-    phone: Pixel
+    phone: Phone
     clock: Clock
     simulated: bool
-    notes: tuple[str, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -133,21 +133,17 @@ def _real(settings: BenchSettings) -> _Devices:
 def _simulated(settings: BenchSettings) -> _Devices:
     from hardware.sim.simulated_bench import SimulatedBench
 
-    assert settings.simulation is not None  # noqa: S101 (the caller has just looked)
+    assert settings.simulation is not None
     simulated = SimulatedBench(settings.simulation)
 
     def open_meter() -> PowerMeter:
         if settings.meter_kind == "lvpm":
             from hardware.monsoon_lvpm import LvpmMeter
 
-            return LvpmMeter(
-                simulated.time, settings.supply.limits, simulated.open_lvpm_port(), simulated=True
-            )
+            return LvpmMeter(simulated.time, settings.supply.limits, simulated.open_lvpm_port(), simulated=True)
         from hardware.monsoon_hvpm import HvpmMeter
 
-        return HvpmMeter(
-            simulated.time, settings.supply.limits, settings.meter_serial, simulated.usb_backend(), True
-        )
+        return HvpmMeter(simulated.time, settings.supply.limits, settings.meter_serial, simulated.usb_backend(), True)
 
     return _Devices(open_meter, "127.0.0.1", simulated.adb_port, simulated.time, True, simulated.close)
 

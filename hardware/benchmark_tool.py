@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hardware.phone import ToolFlags
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_COUNT = re.compile(rf"\bcount=(\d+)\b(.*)")
+_COUNT = re.compile(r"\bcount=(\d+)\b(.*)")
 _STATISTIC = re.compile(rf"\b([a-z]\w*)=({_NUMBER})")
 _SUMMARY = re.compile(r"(?:Average i|I)nference timings in us: (.*)")
 _SUMMARY_ITEM = re.compile(rf"([A-Za-z][A-Za-z ()]*): ({_NUMBER})")

@@ -98,9 +98,7 @@ class UsbRecording:
                     block, slot = memoryview(self._blocks[-1]), 0
         except usb.core.USBError as error:
             if not self._stopping.is_set():
-                self.fail(
-                    UsbLost(self._name, "read samples", str(error), "Check the meter's USB cable and power.")
-                )
+                self.fail(UsbLost(self._name, "read samples", str(error), "Check the meter's USB cable and power."))
         except Exception as error:  # noqa: BLE001 (a thread has nobody to raise to: whoever waits asks `failure`)
             self.fail(error)
 

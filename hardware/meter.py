@@ -69,6 +69,7 @@ class Trace:
         n_dropped: samples the meter lost because the host was late.
         n_calibrations: calibration samples.
         over_current: the protection flag was seen.
+        zero_se_a: standard error of the current's zero, from the scatter of the zero calibrations.
     """
 
     index: NDArray[np.int64]
@@ -80,6 +81,7 @@ class Trace:
     n_dropped: int
     n_calibrations: int
     over_current: bool
+    zero_se_a: float = 0.0
 
     @property
     def power_w(self) -> NDArray[np.float32]:

@@ -188,9 +188,7 @@ class HvpmMeter:
         deadline = Deadline(self._clock, _STOP_TIMEOUT_S)
         while not protocol.verifyReady(0):
             if deadline.passed:
-                raise MeterFault(
-                    self._name, "stop sampling", "the meter goes on sampling", "Power-cycle the meter."
-                )
+                raise MeterFault(self._name, "stop sampling", "the meter goes on sampling", "Power-cycle the meter.")
             self._clock.sleep(0.02)
 
     def output_v(self) -> float:
@@ -227,9 +225,7 @@ class HvpmMeter:
         """
         self._command("set USB passthrough", lambda: self._send_passthrough(mode))
         if self.passthrough() is not mode:
-            raise MeterFault(
-                self._name, "set USB passthrough", "the meter did not take it", "Power-cycle the meter."
-            )
+            raise MeterFault(self._name, "set USB passthrough", "the meter did not take it", "Power-cycle the meter.")
 
     def _send_passthrough(self, mode: Passthrough) -> None:
         self._device.ctrl_transfer(

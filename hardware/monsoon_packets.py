@@ -22,6 +22,7 @@ The reader keeps each packet in a slot of 64 bytes, zero-filled, so that many ca
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ _ADC_V = 62.5e-6
 _MAIN_V_SCALE = np.float32(_ADC_V * 4)
 _USB_V_SCALE = np.float32(_ADC_V * 2)
 _CALIBRATIONS_AVERAGED = 5
+_CALIBRATIONS_FOR_SCATTER = 8
 _DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
 _ZERO, _REFERENCE = 0x10, 0x30
 
@@ -80,10 +82,24 @@ class _RollingCalibration:
     def __init__(self) -> None:
         self._codes: FloatArray = np.empty((0, 2))
         self.latest: FloatArray = np.full(2, np.nan)
+        self._n, self._sum, self._squares, self._origin = 0, 0.0, 0.0, 0.0
+
+    def standard_error(self) -> float:
+        """Of the mean of five coarse codes, from the scatter of all codes so far; 0.0 below eight codes."""
+        if self._n < _CALIBRATIONS_FOR_SCATTER:
+            return 0.0
+        variance = (self._squares - self._sum**2 / self._n) / (self._n - 1)
+        return math.sqrt(max(0.0, variance) / _CALIBRATIONS_AVERAGED)
 
     def step(self, codes: FloatArray) -> FloatArray:
         """Take new codes (k, 2); return the means (k + 1, 2) before the first and after each."""
         before = self.latest
+        # Counted from the first code, so that squares of large codes do not drown their scatter.
+        self._origin = codes[0, 0] if self._n == 0 else self._origin
+        deviations = codes[:, 0] - self._origin
+        self._n += len(codes)
+        self._sum += float(deviations.sum())
+        self._squares += float((deviations**2).sum())
         history = np.concatenate([self._codes, codes])
         sums = np.concatenate([np.zeros((1, 2)), np.cumsum(history, axis=0)])
         ends = np.arange(len(history) - len(codes) + 1, len(history) + 1)
@@ -140,9 +156,7 @@ class HvpmDecoder:
         self.over_current |= over
         return self._convert(seen, index, n_dropped, over)
 
-    def _number(
-        self, packets: NDArray[np.void], counts: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], int]:
+    def _number(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
         """Sample numbers (k, 3), corrected by what the device and the host lost, and the number lost."""
         if not counts.size:
             return np.empty((0, 3), np.int64), 0
@@ -174,9 +188,7 @@ class HvpmDecoder:
             lost += 3 * skipped
         return lost
 
-    def _convert(
-        self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over_current: bool
-    ) -> Trace:
+    def _convert(self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over_current: bool) -> Trace:
         kind = seen["kind"] & 0x30
         if kind.any():
             measured = np.flatnonzero(kind == 0)
@@ -199,7 +211,14 @@ class HvpmDecoder:
             n_dropped=n_dropped,
             n_calibrations=n_calibrations,
             over_current=over_current,
+            zero_se_a=self._zero_se_a(),
         )
+
+    def _zero_se_a(self) -> float:
+        if not self.calibrated:
+            return 0.0
+        span = float(self._reference.latest[0] - self._zero.latest[0]) - self._scale.coarse_zero_offset
+        return self._zero.standard_error() * self._scale.coarse_scale / 1e3 / span
 
     def _calibrations(
         self, seen: NDArray[np.void], kind: NDArray[np.uint8], measured: NDArray[np.intp]
@@ -219,9 +238,7 @@ class HvpmDecoder:
         self.n_calibrations += n_calibrations
         return held[0], held[1], n_calibrations
 
-    def _amperes(
-        self, seen: NDArray[np.void], zero: FloatArray, reference: FloatArray
-    ) -> NDArray[np.float32]:
+    def _amperes(self, seen: NDArray[np.void], zero: FloatArray, reference: FloatArray) -> NDArray[np.float32]:
         scale = self._scale
         zero_coarse = zero[:, 0] + scale.coarse_zero_offset
         zero_fine = zero[:, 1] + scale.fine_zero_offset
@@ -256,4 +273,5 @@ def concatenate(parts: list[Trace], rate_hz: float = RATE_HZ) -> Trace:
         n_dropped=sum(part.n_dropped for part in parts),
         n_calibrations=sum(part.n_calibrations for part in parts),
         over_current=any(part.over_current for part in parts),
+        zero_se_a=parts[-1].zero_se_a if parts else 0.0,
     )

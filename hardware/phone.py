@@ -5,7 +5,7 @@ The phone runs a queue of models by itself while its USB is cut. Driver: `pixel`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +159,7 @@ class Phone(Protocol):
     @property
     def info(self) -> PhoneInfo: ...
 
-    def prepared(self, lock: ClockLock) -> AbstractContextManager[dict[str, str]]:
+    def prepared(self, lock: ClockLock) -> AbstractContextManager[Mapping[str, str]]:
         """Quiet the phone and lock its clock; everything is given back at the end of the block.
 
         Yields:
@@ -171,9 +171,7 @@ class Phone(Protocol):
         """Both clocks at one moment."""
         ...
 
-    def stage(
-        self, models: Sequence[QueuedModel], lock: ClockLock, flags: ToolFlags, timing: QueueTiming
-    ) -> None:
+    def stage(self, models: Sequence[QueuedModel], lock: ClockLock, flags: ToolFlags, timing: QueueTiming) -> None:
         """Put a queue on the phone and prove that the files arrived whole."""
         ...
 
@@ -181,8 +179,20 @@ class Phone(Protocol):
         """Start the queue, detached: it goes on when USB is cut."""
         ...
 
-    def collect(self) -> QueueReport:
-        """Bring back what the queue left."""
+    def collect(self) -> bytes:
+        """Bring back what the queue left, as an archive that `runner_journal.read_report` reads."""
+        ...
+
+    def tool_sha256(self, path: str) -> str:
+        """Hash of the benchmark tool on the phone."""
+        ...
+
+    def put_tool(self, content: bytes, path: str) -> None:
+        """Put the benchmark tool on the phone, executable."""
+        ...
+
+    def give_back_leftovers(self) -> list[str]:
+        """Restore what a crash left changed."""
         ...
 
     def wait_gone(self, timeout_s: float) -> None:

@@ -55,12 +55,9 @@ def settings_for(lock: ClockLock) -> tuple[Setting, ...]:
     """What is changed, in the order in which it is applied."""
     policy = f"{_CPUFREQ}/{shlex.quote(lock.policy)}"
     airplane = (
-        "settings put global airplane_mode_on {value}; "
-        "am broadcast -a android.intent.action.AIRPLANE_MODE > /dev/null"
+        "settings put global airplane_mode_on {value}; am broadcast -a android.intent.action.AIRPLANE_MODE > /dev/null"
     )
-    screen = (
-        f"if [ {{value}} = Asleep ]; then input keyevent {_SLEEP_KEY}; else input keyevent {_WAKE_KEY}; fi"
-    )
+    screen = f"if [ {{value}} = Asleep ]; then input keyevent {_SLEEP_KEY}; else input keyevent {_WAKE_KEY}; fi"
     wakefulness = "dumpsys power"
     return (
         Setting("airplane_mode", "settings get global airplane_mode_on", airplane, "1"),
@@ -156,7 +153,10 @@ def restore_settings(link: AdbLink) -> list[str]:
             problems.append(str(error))
     if problems:
         raise SettingRefused(
-            link.name, "give the settings back", "; ".join(problems), "Reboot the phone: that resets its clocks."
+            link.name,
+            "give the settings back",
+            "; ".join(problems),
+            "Reboot the phone: that resets its clocks.",
         )
     link.run(f"rm -f {NOTE_PATH}")
     return [setting.name for setting in settings]

@@ -7,20 +7,15 @@ import io
 import logging
 import shlex
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from hardware.adb import AdbLink
 from hardware.benchmark_tool import flag_line
 from hardware.clock import Clock
 from hardware.errors import AdbLost, PhoneFault, SettingRefused, ToolMissing
-from hardware.phone import ClockLock, ClockReading, PhoneInfo, QueuedModel, QueueReport, QueueTiming, ToolFlags
+from hardware.phone import ClockLock, ClockReading, PhoneInfo, QueuedModel, QueueTiming, ToolFlags
 from hardware.phone_settings import FOLDER, apply_settings, left_behind, restore_settings
-from hardware.runner_journal import read_report
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +129,7 @@ class Pixel:
             readings.append(ClockReading(stamp, (before_s + after_s) / 2, (after_s - before_s) / 2))
         return min(readings, key=lambda r: r.half_round_trip_s)
 
-    def stage(
-        self, models: Sequence[QueuedModel], lock: ClockLock, flags: ToolFlags, timing: QueueTiming
-    ) -> None:
+    def stage(self, models: Sequence[QueuedModel], lock: ClockLock, flags: ToolFlags, timing: QueueTiming) -> None:
         """Put a queue on the phone and prove by hash that the files arrived whole.
 
         Raises:
@@ -168,23 +161,19 @@ class Pixel:
         Raises:
             PhoneFault: the runner did not start.
         """
-        self._link.run(
-            f"setsid nohup sh {_WINDOW}/phone_runner.sh {_WINDOW} < /dev/null > /dev/null 2>&1 & sleep 0.5"
-        )
+        self._link.run(f"setsid nohup sh {_WINDOW}/phone_runner.sh {_WINDOW} < /dev/null > /dev/null 2>&1 & sleep 0.5")
         journal = self._link.run(f"cat {_WINDOW}/journal", check=False).stdout
         if not journal.startswith("started"):
-            raise PhoneFault(
-                self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`."
-            )
+            raise PhoneFault(self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`.")
 
-    def collect(self) -> QueueReport:
-        """Bring back what the queue left.
+    def collect(self) -> bytes:
+        """Bring back what the queue left, as a tar archive; `runner_journal.read_report` reads it.
 
         Raises:
-            AdbLost, CommandFailed, PhoneFault: it could not be brought back, or cannot be read.
+            AdbLost, CommandFailed: it could not be brought back.
         """
         self._link.run(f"cd {_WINDOW} && tar -cf {_RESULT} journal out")
-        return read_report(self._link.name, self._link.pull(_RESULT))
+        return self._link.pull(_RESULT)
 
     def wait_gone(self, timeout_s: float) -> None:
         """Wait until the phone has left adb."""

@@ -29,9 +29,7 @@ def read_report(device: str, archive: bytes) -> QueueReport:
     """
     files = _unpack(device, archive)
     if "journal" not in files:
-        raise PhoneFault(
-            device, "read the journal", "there is none", "Run `lab doctor`; the runner did not start."
-        )
+        raise PhoneFault(device, "read the journal", "there is none", "Run `lab doctor`; the runner did not start.")
     chips: dict[str, list[tuple[float, bool]]] = {}
     codes: dict[str, SyncCode] = {}
     began: dict[int, float] = {}

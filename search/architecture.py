@@ -50,9 +50,7 @@ class Block:
     def __post_init__(self) -> None:
         if self.type is BlockType.IDENTITY:
             if (self.kernel, self.filters) != (0, 0):
-                raise BadText(
-                    f"an Identity block with kernel {self.kernel}, filters {self.filters}", "give it 0 and 0"
-                )
+                raise BadText(f"an Identity block with kernel {self.kernel}, filters {self.filters}", "give it 0 and 0")
         elif self.kernel < 1 or self.filters < 1:
             raise BadText(
                 f"a {self.type} block with kernel {self.kernel}, filters {self.filters}",
@@ -128,9 +126,7 @@ class Architecture:
         n_blocks = sum(key.endswith("_type") for key in params)
         options = {key: value for key, value in params.items() if key.startswith(_OPTION_PREFIX)}
         known = {"space", *options}
-        known.update(
-            f"b{i:02d}_{part}" for i in range(1, n_blocks + 1) for part in ("type", "kernel", "filters")
-        )
+        known.update(f"b{i:02d}_{part}" for i in range(1, n_blocks + 1) for part in ("type", "kernel", "filters"))
         if known != set(params):
             raise BadText(
                 f"parameters without their place: {', '.join(sorted(known ^ set(params)))}",
@@ -173,6 +169,4 @@ def _make_block(type_name: str | int, kernel: str | int, filters: str | int) -> 
         return Block(BlockType(str(type_name)), int(kernel), int(filters))
     except ValueError as error:
         types = ", ".join(kind.value for kind in BlockType)
-        raise BadText(
-            f"{type_name}:{kernel}:{filters} is not a block", f"{_TEXT_HINT}; types: {types}"
-        ) from error
+        raise BadText(f"{type_name}:{kernel}:{filters} is not a block", f"{_TEXT_HINT}; types: {types}") from error

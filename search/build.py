@@ -57,9 +57,7 @@ class BuiltFile:
     size_bytes: int
 
 
-def build_files(
-    architectures: Iterable[Architecture], seed: int, out_dir: Path, n_workers: int
-) -> Iterator[BuiltFile]:
+def build_files(architectures: Iterable[Architecture], seed: int, out_dir: Path, n_workers: int) -> Iterator[BuiltFile]:
     """Writes the architectures' files, and yields them in the order given.
 
     Args:

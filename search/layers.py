@@ -133,9 +133,7 @@ class GraphBuilder:
     ) -> Value:
         """DepthwiseConv."""
         out_shape = (*_strided(x.shape, stride), x.shape[-1])
-        return self._laid(
-            DepthwiseConv(self.block, (x.number,), x.shape, out_shape, kernel, stride, activation)
-        )
+        return self._laid(DepthwiseConv(self.block, (x.number,), x.shape, out_shape, kernel, stride, activation))
 
     def add(self, a: Value, b: Value, activation: Activation = Activation.NONE) -> Value:
         """Add; ValueError when the shapes differ."""

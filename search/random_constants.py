@@ -124,9 +124,7 @@ def _expect(layer: Layer, sources: list[_Signal], rng: np.random.Generator) -> _
         case AveragePool():
             return _Signal(0.8 * source.rms, tightness * source.low, tightness * source.high)
         case GlobalMean():
-            return _Signal(
-                _MEAN_KEEPS * source.rms, 0.6 * tightness * source.low, 0.6 * tightness * source.high
-            )
+            return _Signal(_MEAN_KEEPS * source.rms, 0.6 * tightness * source.low, 0.6 * tightness * source.high)
         case Softmax():
             # Fixed by the operator's specification: probabilities in steps of 1/256.
             return _Signal(1.0, 0.0, _STEPS / (_STEPS + 1))

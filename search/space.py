@@ -99,14 +99,10 @@ class Space:
         """Every option at its default."""
         return tuple((name, values[0]) for name, values in self.options)
 
-    def sample(
-        self, rng: np.random.Generator, options: tuple[tuple[str, str], ...] | None = None
-    ) -> Architecture:
+    def sample(self, rng: np.random.Generator, options: tuple[tuple[str, str], ...] | None = None) -> Architecture:
         """An architecture, uniform over the allowed blocks of each position."""
         choices = rng.integers(0, self.n_options)
-        blocks = (
-            position.blocks[choice] for position, choice in zip(self.positions, choices.tolist(), strict=True)
-        )
+        blocks = (position.blocks[choice] for position, choice in zip(self.positions, choices.tolist(), strict=True))
         return Architecture(self.name, tuple(blocks), self.default_options if options is None else options)
 
     def sample_unique(

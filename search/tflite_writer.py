@@ -117,9 +117,7 @@ def _lay_constants(model: Model, network: QuantizedNetwork, index: int) -> tuple
     bias_scales = np.float32(network.quantizations[layer.inputs[0]].scale) * numbers.weight_scales
     filter_axis = 3 if isinstance(layer, DepthwiseConv) else 0
     return (
-        model.add_tensor(
-            Tensor(weights.shape, "INT8", weights.tobytes(), numbers.weight_scales, 0, filter_axis)
-        ),
+        model.add_tensor(Tensor(weights.shape, "INT8", weights.tobytes(), numbers.weight_scales, 0, filter_axis)),
         model.add_tensor(Tensor(bias.shape, "INT32", bias.tobytes(), bias_scales)),
     )
 

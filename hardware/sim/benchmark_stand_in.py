@@ -126,9 +126,7 @@ class _Tool:
             began_s = phone.utc_s
             steady = yield from self._loop(cost, flags["num_runs"], flags["min_secs"], flags["max_secs"])
             digest = hashlib.sha256(model).hexdigest()
-            world.on_truth(
-                Truth(digest, began_s, phone.utc_s, cost.power_w, cost.latency_ms, cost.energy_mj)
-            )
+            world.on_truth(Truth(digest, began_s, phone.utc_s, cost.power_w, cost.latency_ms, cost.energy_mj))
         finally:
             cluster.account()
             cluster.busy = False
@@ -150,9 +148,7 @@ class _Tool:
         latency_ms = cost.latency_ms * math.exp(world.rng.normal(0.0, noise.run_latency_sd))
         return InferenceCost(latency_ms, power_w * world.leakage_factor(power_w))
 
-    def _loop(
-        self, cost: InferenceCost, runs: str, min_secs: str, max_secs: str
-    ) -> Generator[float, None, _Loop]:
+    def _loop(self, cost: InferenceCost, runs: str, min_secs: str, max_secs: str) -> Generator[float, None, _Loop]:
         """Run until enough runs and enough seconds, but not beyond the longest time."""
         phone = self._phone
         self._say(
@@ -197,7 +193,9 @@ class _Tool:
             f"Inference timings in us: Init: {init_us}, First inference: {warm.first}, "
             f"Warmup (avg): {_number(warm.mean)}, Inference (avg): {_number(steady.mean)}"
         )
-        label = "Peak memory footprint (MB)" if self._dialect == "tf23" else (
-            "Memory footprint delta from the start of the tool (MB)"
+        label = (
+            "Peak memory footprint (MB)"
+            if self._dialect == "tf23"
+            else ("Memory footprint delta from the start of the tool (MB)")
         )
         self._say(f"{label}: init=5.1 overall=13.9")

@@ -67,7 +67,14 @@ def _date(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
 
 def _test(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     words = arguments[:-1] if arguments[-1:] == ["]"] else arguments
-    numeric = {"-eq": "__eq__", "-ne": "__ne__", "-lt": "__lt__", "-le": "__le__", "-gt": "__gt__", "-ge": "__ge__"}
+    numeric = {
+        "-eq": "__eq__",
+        "-ne": "__ne__",
+        "-lt": "__lt__",
+        "-le": "__le__",
+        "-gt": "__gt__",
+        "-ge": "__ge__",
+    }
     try:
         match words:
             case [left, "=", right]:

@@ -296,9 +296,7 @@ class Shell:
                 return None
         return Streams(stdin, outputs[1], outputs[2])
 
-    def _expand(
-        self, word: Word, streams: Streams, split: bool = True
-    ) -> Generator[float, None, list[str]]:
+    def _expand(self, word: Word, streams: Streams, split: bool = True) -> Generator[float, None, list[str]]:
         fields, current, started = list[str](), "", False
         for part in word:
             value = part.text if part.kind == "text" else (yield from self._value(part, streams))
@@ -351,7 +349,14 @@ def _job(shell: Shell, node: Node, streams: Streams) -> Steps:
 
 _ARITHMETIC_TOKEN = re.compile(r"\s*(?:(\d+)|\$?([A-Za-z_]\w*)|(<=|>=|==|!=|&&|[-+*/%()<>]))")
 _LEVELS: tuple[dict[str, Callable[[int, int], int]], ...] = (
-    {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne},
+    {
+        "<": operator.lt,
+        ">": operator.gt,
+        "<=": operator.le,
+        ">=": operator.ge,
+        "==": operator.eq,
+        "!=": operator.ne,
+    },
     {"+": operator.add, "-": operator.sub},
     {"*": operator.mul, "/": lambda a, b: int(a / b), "%": operator.mod},
 )

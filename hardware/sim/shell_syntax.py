@@ -364,9 +364,7 @@ class _Parser:
         target = self._take()
         if target.kind != "word":
             raise ShellSyntaxError(f"no target for {operator}")
-        return Redirection(
-            descriptor if descriptor is not None else int(operator != "<"), operator, target.parts
-        )
+        return Redirection(descriptor if descriptor is not None else int(operator != "<"), operator, target.parts)
 
     def _simple(self) -> Node:
         assignments, words, redirections = (

@@ -38,9 +38,7 @@ class SimulatedBench:
             kernel_table=settings.kernel_table,
             tool_dialect=settings.tool_dialect,
         )
-        self.meter = HvpmDevice(
-            self.world, self.phone.supply, self.phone.connect_usb, late_host=settings.paced
-        )
+        self.meter = HvpmDevice(self.world, self.phone.supply, self.phone.connect_usb, late_host=settings.paced)
         self._server = AdbServer(self.phone)
         self._lvpm: Any = None
         if settings.truth_path is not None:

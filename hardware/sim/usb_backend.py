@@ -151,9 +151,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
             dev_handle.stop()
         return len(data)
 
-    def bulk_read(
-        self, dev_handle: HvpmDevice, ep: int, intf: int, buff: array.array[int], timeout: int
-    ) -> int:
+    def bulk_read(self, dev_handle: HvpmDevice, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
         if dev_handle.gone:
             raise usb.core.USBError("No such device (it may have been disconnected)", *_NO_DEVICE)
         key = id(buff)

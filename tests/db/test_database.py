@@ -85,8 +85,7 @@ def test_a_folder_with_a_percent_sign_in_its_name_can_hold_a_database(tmp_path: 
 def test_the_file_is_in_wal_mode_with_foreign_keys_and_full_synchronisation(db: Database) -> None:
     with db.write() as tx:
         values = [
-            tx.execute(text(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "foreign_keys", "synchronous")
+            tx.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys", "synchronous")
         ]
     assert values == ["wal", 1, 2]
 

@@ -24,9 +24,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 @given(chunks=st.lists(st.binary(max_size=300), max_size=6))
-def test_a_stored_trace_comes_back_byte_for_byte(
-    chunks: list[bytes], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_stored_trace_comes_back_byte_for_byte(chunks: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     files_dir = tmp_path_factory.mktemp("files")
     stored = store_trace(files_dir, chunks)
     assert load_trace(stored.path, stored.sha256) == b"".join(chunks)

@@ -76,9 +76,7 @@ def test_a_window_cannot_be_finished_twice(db: Database) -> None:
 
 
 @pytest.mark.parametrize("energy_mj", [None, 0.0, -1.0, float("nan"), float("inf")])
-def test_a_visit_without_a_sound_energy_is_not_stored_as_accepted(
-    energy_mj: float | None, db: Database
-) -> None:
+def test_a_visit_without_a_sound_energy_is_not_stored_as_accepted(energy_mj: float | None, db: Database) -> None:
     campaign_id = a_started_campaign(db)
     _, window_id, tasks = a_running_window(db, campaign_id)
     energy = None if energy_mj is None else an_energy(energy_mj)
@@ -90,9 +88,7 @@ def test_a_visit_without_a_sound_energy_is_not_stored_as_accepted(
 def test_a_model_that_failed_is_a_row_without_an_energy(db: Database) -> None:
     campaign_id = a_started_campaign(db)
     _, window_id, tasks = a_running_window(db, campaign_id)
-    visit = replace(
-        a_visit(tasks[0], 0), outcome="model_failed", reason="exit code 139", energy=None, gates=()
-    )
+    visit = replace(a_visit(tasks[0], 0), outcome="model_failed", reason="exit code 139", energy=None, gates=())
     update = TaskUpdate(state="failed", n_wanted=1, failure="exit code 139")
     finish_window(db, window_id, replace(a_result([visit]), task_updates={tasks[0].task_id: update}))
     stand = progress(db, campaign_id)

@@ -97,14 +97,10 @@ def test_strides_that_move_on_pass_identities_and_stay_when_nothing_follows() ->
     assert moved[:5] == ((2, 1), (1, 1), (2, 1), (2, 2), (2, 2))
     dw = Block(BlockType.SPLIT_DEPTHWISE, 3, 48)
     blocks = (*TABLE_2.blocks[:9], dw, IDENTITY, TABLE_2.blocks[11])
-    passed = place_strides(
-        with_dw_stride(dataclasses.replace(TABLE_2, blocks=blocks), DwStride.NEXT_BLOCK), AUDIO_2D
-    )
+    passed = place_strides(with_dw_stride(dataclasses.replace(TABLE_2, blocks=blocks), DwStride.NEXT_BLOCK), AUDIO_2D)
     assert passed[9:] == ((1, 1), (1, 1), (2, 2))
     blocks = (*TABLE_2.blocks[:9], dw, IDENTITY, IDENTITY)
-    kept = place_strides(
-        with_dw_stride(dataclasses.replace(TABLE_2, blocks=blocks), DwStride.NEXT_BLOCK), AUDIO_2D
-    )
+    kept = place_strides(with_dw_stride(dataclasses.replace(TABLE_2, blocks=blocks), DwStride.NEXT_BLOCK), AUDIO_2D)
     assert kept[9:] == ((2, 2), (1, 1), (1, 1))
 
 

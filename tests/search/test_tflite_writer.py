@@ -75,8 +75,7 @@ def test_the_tensors_have_the_shapes_of_the_graph(architecture: Architecture) ->
     weights = [shapes[o.inputs[1]] for o, (name, _) in zip_operators(model) if name.endswith("CONV_2D")]
     convolutions = [layer for layer in graph.layers if isinstance(layer, (Conv, DepthwiseConv))]
     assert weights == [
-        (1 if isinstance(c, DepthwiseConv) else c.out_shape[-1], *c.kernel, c.in_shape[-1])
-        for c in convolutions
+        (1 if isinstance(c, DepthwiseConv) else c.out_shape[-1], *c.kernel, c.in_shape[-1]) for c in convolutions
     ]
 
 
@@ -98,11 +97,7 @@ def test_a_last_block_of_two_convolutions_is_two_operators() -> None:
 def test_strides_padding_and_activations_are_in_the_options() -> None:
     operators = zip_operators(read(write_tflite(TABLE_2, seed=0)))
     windowed = [o.builtinOptions for o, (name, _) in operators if name.endswith("2D")]
-    layers = [
-        layer
-        for layer in build_graph(TABLE_2).layers
-        if isinstance(layer, (Conv, DepthwiseConv, AveragePool))
-    ]
+    layers = [layer for layer in build_graph(TABLE_2).layers if isinstance(layer, (Conv, DepthwiseConv, AveragePool))]
     assert [(o.strideH, o.strideW) for o in windowed] == [layer.stride for layer in layers]
     assert all(o.padding == schema.Padding.SAME for o in windowed)
     kinds = schema.ActivationFunctionType

@@ -46,10 +46,7 @@ def downgrade() -> None:
 
 
 def _not_negative(table: str, *columns: str) -> list[sa.CheckConstraint]:
-    return [
-        sa.CheckConstraint(f"{column} >= 0", name=op.f(f"ck_{table}_{column}_not_negative"))
-        for column in columns
-    ]
+    return [sa.CheckConstraint(f"{column} >= 0", name=op.f(f"ck_{table}_{column}_not_negative")) for column in columns]
 
 
 def _create_architecture() -> None:
@@ -145,13 +142,9 @@ def _create_bench_session() -> None:
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("clock_freq_khz", sa.Integer(), nullable=False),
         sa.Column("core", sa.Integer(), nullable=False),
-        sa.CheckConstraint(
-            "(ended_utc IS NULL) = (end_reason IS NULL)", name=op.f("ck_bench_session_end_has_reason")
-        ),
+        sa.CheckConstraint("(ended_utc IS NULL) = (end_reason IS NULL)", name=op.f("ck_bench_session_end_has_reason")),
         sa.CheckConstraint("clock_freq_khz > 0", name=op.f("ck_bench_session_clock_runs")),
-        sa.CheckConstraint(
-            "length(profile_sha256) = 64", name=op.f("ck_bench_session_profile_sha256_length")
-        ),
+        sa.CheckConstraint("length(profile_sha256) = 64", name=op.f("ck_bench_session_profile_sha256_length")),
         sa.CheckConstraint("length(tool_sha256) = 64", name=op.f("ck_bench_session_tool_sha256_length")),
         sa.ForeignKeyConstraint(
             ["campaign_id", "simulated"],
@@ -183,9 +176,7 @@ def _create_model_file() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.CheckConstraint("length(sha256) = 64", name=op.f("ck_model_file_sha256_length")),
         sa.CheckConstraint("size_bytes > 0", name=op.f("ck_model_file_not_empty")),
-        sa.ForeignKeyConstraint(
-            ["architecture_id"], ["architecture.id"], name=op.f("fk_model_file_architecture_id")
-        ),
+        sa.ForeignKeyConstraint(["architecture_id"], ["architecture.id"], name=op.f("fk_model_file_architecture_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_file")),
         sa.UniqueConstraint("sha256", name=op.f("uq_model_file_sha256")),
     )
@@ -205,18 +196,12 @@ def _create_task() -> None:
         sa.Column("n_attempts", sa.Integer(), nullable=False),
         sa.Column("claimed_by", sa.Integer(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "(state = 'claimed') = (claimed_by IS NOT NULL)", name=op.f("ck_task_claim_has_session")
-        ),
+        sa.CheckConstraint("(state = 'claimed') = (claimed_by IS NOT NULL)", name=op.f("ck_task_claim_has_session")),
         sa.CheckConstraint("role IN ('architecture', 'canary')", name=op.f("ck_task_role_known")),
         sa.CheckConstraint("state <> 'failed' OR failure IS NOT NULL", name=op.f("ck_task_failure_has_text")),
-        sa.CheckConstraint(
-            "state IN ('pending', 'claimed', 'done', 'failed')", name=op.f("ck_task_state_known")
-        ),
+        sa.CheckConstraint("state IN ('pending', 'claimed', 'done', 'failed')", name=op.f("ck_task_state_known")),
         sa.CheckConstraint("n_wanted >= 1", name=op.f("ck_task_is_wanted")),
-        sa.ForeignKeyConstraint(
-            ["architecture_id"], ["architecture.id"], name=op.f("fk_task_architecture_id")
-        ),
+        sa.ForeignKeyConstraint(["architecture_id"], ["architecture.id"], name=op.f("fk_task_architecture_id")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_task_campaign_id")),
         sa.ForeignKeyConstraint(["claimed_by"], ["bench_session.id"], name=op.f("fk_task_claimed_by")),
         sa.ForeignKeyConstraint(["model_file_id"], ["model_file.id"], name=op.f("fk_task_model_file_id")),
@@ -262,9 +247,7 @@ def _create_window() -> None:
             "state IN ('running', 'done', 'failed', 'lost', 'quarantined')",
             name=op.f("ck_window_state_known"),
         ),
-        sa.CheckConstraint(
-            "(raw_path IS NULL) = (raw_sha256 IS NULL)", name=op.f("ck_window_trace_has_hash")
-        ),
+        sa.CheckConstraint("(raw_path IS NULL) = (raw_sha256 IS NULL)", name=op.f("ck_window_trace_has_hash")),
         sa.CheckConstraint("length(raw_sha256) = 64", name=op.f("ck_window_raw_sha256_length")),
         sa.ForeignKeyConstraint(["session_id"], ["bench_session.id"], name=op.f("fk_window_session_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_window")),
@@ -324,9 +307,7 @@ def _create_visit() -> None:
         sa.Column("temp_after_c", sa.Double(), nullable=True),
         sa.Column("freq_khz", sa.Integer(), nullable=True),
         sa.Column("tool_output", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "outcome = 'accepted' OR reason IS NOT NULL", name=op.f("ck_visit_outcome_has_reason")
-        ),
+        sa.CheckConstraint("outcome = 'accepted' OR reason IS NOT NULL", name=op.f("ck_visit_outcome_has_reason")),
         sa.CheckConstraint(
             "outcome IN ('accepted', 'marginal', 'rejected', 'model_failed')",
             name=op.f("ck_visit_outcome_known"),
@@ -383,9 +364,7 @@ def _create_gate_result() -> None:
         sa.Column("value", sa.Double(), nullable=True),
         sa.Column("limit_value", sa.Double(), nullable=False),
         sa.Column("unit", sa.String(length=16), nullable=False),
-        sa.CheckConstraint(
-            "outcome IN ('pass', 'mark', 'reject')", name=op.f("ck_gate_result_outcome_known")
-        ),
+        sa.CheckConstraint("outcome IN ('pass', 'mark', 'reject')", name=op.f("ck_gate_result_outcome_known")),
         sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_gate_result_visit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_result")),
         sa.UniqueConstraint(

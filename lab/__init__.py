@@ -1,0 +1,1 @@
+"""The bench controller: procedure, campaign, energy from traces, quality gates, and the `lab` command."""

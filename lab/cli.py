@@ -1,0 +1,78 @@
+"""The `lab` command: what a person types, and how errors reach them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from lab.errors import BENCH_UNAVAILABLE, INTERRUPTED, RECORD_UNAVAILABLE, STOPPED, USAGE
+
+app = typer.Typer(
+    name="lab",
+    help="Measure the energy per inference of neural networks on a phone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log steps; twice: the wire.")] = 0,
+) -> None:
+    level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _register() -> None:
+    from lab.commands.measure import measure
+
+    app.command()(measure)
+
+
+def exit_code_of(error: Exception) -> int | None:
+    """The exit code of an error that a person can do something about; None for a defect of the program."""
+    from db.errors import DbError
+    from hardware.errors import HardwareError, TransientError
+    from lab.errors import LabError
+    from search.errors import SearchError
+
+    if isinstance(error, LabError):
+        return error.exit_code
+    if isinstance(error, TransientError):
+        return STOPPED
+    if isinstance(error, HardwareError):
+        return BENCH_UNAVAILABLE
+    if isinstance(error, DbError):
+        return RECORD_UNAVAILABLE
+    if isinstance(error, SearchError):
+        return USAGE
+    return None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `lab` command."""
+    _register()
+    try:
+        app(args=arguments, prog_name="lab")
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. The same command goes on from here.\n")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        _explain(error)
+        sys.exit(code)
+
+
+def _explain(error: Any) -> None:
+    lines = [f"Error: {error}", *getattr(error, "__notes__", []), str(error.hint)]
+    sys.stderr.write("\n".join(lines) + "\n")

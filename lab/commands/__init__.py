@@ -1,0 +1,1 @@
+"""The commands of `lab`, one file each; `lab.cli` registers them."""

@@ -1,0 +1,119 @@
+"""`lab measure`: measure the energy of sampled architectures, or of a person's own models."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+_TOP_ROWS = 10
+
+
+def measure(
+    n: Annotated[int | None, typer.Option("--n", min=1, help="How many architectures to measure in all.")] = None,
+    bench: Annotated[
+        str | None,
+        typer.Option("--bench", help="Bench profile: a name or a .toml file. [default: yours, else simulated]"),
+    ] = None,
+    db: Annotated[str, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = "lab.db",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sampling.")] = 1,
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Name; a campaign of that name goes on.")] = None,
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Measure the .tflite files of this folder instead.")
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option("--precision", min=0.001, max=0.9, help="Target half width of the 95 % interval, a fraction."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, and cost.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
+) -> None:
+    """Measure the energy per inference of neural networks on a phone.
+
+    Running the same command again goes on where it stopped; a larger --n extends the campaign. Ctrl-C once ends after
+    the window that is being measured, twice stops at once; nothing that was recorded is lost.
+
+    Exit codes: 0 done; 1 done, but some models failed; 2 wrong usage, profile or models; 3 bench missing or in use;
+    4 stopped half-way, the same command continues; 5 database unusable; 130 interrupted.
+    """
+    from db.database import open_database
+    from lab import campaign as campaigns
+    from lab.commands.measure_report import dry_run_report, final_report
+    from lab.profile import load_profile
+    from lab.progress import shown_progress
+
+    profile = load_profile(bench)
+    if precision is not None:
+        profile = profile.with_precision(precision)
+    plan = make_plan(profile, n, seed, campaign, models)
+    if dry_run:
+        dry_run_report(plan, profile, db, as_json)
+        return
+    with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
+        row = campaigns.measure(database, profile, plan, observe, should_stop)
+        interrupted = should_stop()
+        failed = final_report(database, row, db, as_json, n_rows=_TOP_ROWS)
+    if interrupted:
+        raise typer.Exit(130)
+    if failed:
+        raise typer.Exit(1)
+
+
+def make_plan(profile, n, seed, name, folder):  # type: ignore[no-untyped-def]
+    """The plan of a command line."""
+    from lab.campaign import CampaignPlan
+    from lab.errors import ModelsError
+    from lab.model_files import own_models
+    from lab.plan import canary_tasks, model_tasks, sampled_tasks
+
+    share = profile.precision.repeat_frac
+    watch = tuple(canary_tasks(profile.precision.n_canaries))
+    if folder is not None:
+        if n is not None:
+            raise ModelsError(
+                "--n and --models exclude each other.", "With --models all files of the folder are measured."
+            )
+        ready = own_models(folder)
+        return CampaignPlan(
+            name=name or f"{profile.name}-{folder.resolve().name}",
+            source="models",
+            source_detail=str(folder.resolve()),
+            seed=seed,
+            tasks=(*watch, *model_tasks(ready, seed, share)),
+            own_models={model.spec.sha256: model for model in ready},
+        )
+    if n is None:
+        raise ModelsError("Say what to measure.", "Give --n NUMBER for sampled architectures, or --models FOLDER.")
+    return CampaignPlan(
+        name=name or f"{profile.name}-seed{seed}",
+        source="sampled",
+        source_detail=f"audio2d, uniform, seed {seed}",
+        seed=seed,
+        tasks=(*watch, *sampled_tasks(n, seed, share)),
+        own_models={},
+    )
+
+
+@contextmanager
+def polite_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once asks to stop, twice raises KeyboardInterrupt. Yields whether to stop."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        sys.stderr.write("\nEnding after this window; Ctrl-C again stops at once.\n")
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,168 @@
+"""What `lab measure` prints: the estimate before, the table after."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from db.queries import progress, visit_noise
+from db.results import result_rows
+from lab.errors import NotEnoughSpace
+
+if TYPE_CHECKING:
+    from db.database import Database
+    from db.rows import CampaignRow
+    from lab.campaign import CampaignPlan
+    from lab.profile import BenchProfile
+
+# Measured on the simulated bench: what a visit takes beside its runs, and what a window takes beside its visits.
+_VISIT_OVERHEAD_S = 0.62
+_WINDOW_OVERHEAD_S = 28.0
+_TRACE_BYTES_PER_S = 32_000
+_MODEL_BYTES = 56_000
+_VISITS_PER_TASK_BEYOND_REPEATS = 0.04
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a campaign will cost."""
+
+    n_tasks: int
+    n_visits: int
+    n_windows: int
+    bench_hours: float
+    useful_frac: float
+    disk_gb: float
+
+
+def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
+    """Time and disk of a campaign from its start, by arithmetic."""
+    tasks = [task for task in plan.tasks if task.role == "architecture"]
+    n_visits = round(sum(task.n_wanted for task in tasks) + _VISITS_PER_TASK_BEYOND_REPEATS * len(tasks))
+    n_canaries = profile.precision.n_canaries
+    per_window = max(1, profile.window.n_models - n_canaries)
+    n_windows = -(-n_visits // per_window)
+    runs = n_visits + n_windows * n_canaries
+    useful_s = runs * profile.tool.min_secs
+    visit_s = profile.tool.min_secs + profile.tool.warmup_secs + profile.window.gap_s + _VISIT_OVERHEAD_S - 0.35
+    total_s = runs * visit_s + n_windows * _WINDOW_OVERHEAD_S
+    disk = total_s * _TRACE_BYTES_PER_S + len(tasks) * _MODEL_BYTES
+    return Estimate(len(tasks), n_visits, n_windows, total_s / 3600, useful_s / total_s, disk / 1e9)
+
+
+def check_space(estimated: Estimate, files_dir: Path) -> None:
+    """Refuse a campaign whose traces the disk would not hold.
+
+    Raises:
+        NotEnoughSpace: it would not.
+    """
+    place = next(p for p in (files_dir, *files_dir.resolve().parents) if p.exists())
+    free_gb = shutil.disk_usage(place).free / 1e9
+    if estimated.disk_gb > free_gb:
+        raise NotEnoughSpace(
+            f"The campaign needs about {estimated.disk_gb:.1f} GB for traces and models; {free_gb:.1f} GB are free.",
+            "Free some space, choose another place with --db, or measure fewer architectures.",
+        )
+
+
+def dry_run_report(plan: CampaignPlan, profile: BenchProfile, db: str, as_json: bool) -> None:
+    """Print what would be done, and what it would cost."""
+    estimated = estimate(plan, profile)
+    if as_json:
+        sys.stdout.write(json.dumps({"campaign": plan.name, "db": db, **asdict(estimated)}) + "\n")
+        return
+    mark = "SIMULATED bench. " if profile.simulated else ""
+    lock = profile.lock
+    lines = [
+        f"{mark}Campaign {plan.name}, profile {profile.name}, database {db}",
+        f"  core {lock.core} at {lock.freq_khz:,} kHz, supply {profile.supply.voltage_v:.2f} V "
+        f"(never above {profile.supply.ceiling_v:.2f} V)",
+        f"  {estimated.n_tasks:,} architectures, about {estimated.n_visits:,} visits in {estimated.n_windows:,} windows",
+        f"  about {estimated.bench_hours:.1f} bench hours, {estimated.useful_frac:.0%} of them sampling inference",
+        f"  about {estimated.disk_gb:.1f} GB of traces and models",
+        "Each window:",
+        "  1. push the models, prove them by hash, read the phone's clock",
+        "  2. start sampling, start the queue on the phone, cut USB, prove it by the USB channel",
+        f"  3. per model: cool to {profile.phone.max_skin_c:g} degC, {profile.window.gap_s:g} s idle, "
+        f"{profile.tool.warmup_secs:g} s warm-up, at least {profile.tool.min_secs:g} s and {profile.tool.min_runs} runs",
+        "  4. pass USB, wait for the phone, bring back its journal, align, judge, record",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def final_report(database: Database, campaign: CampaignRow, db: str, as_json: bool, n_rows: int) -> int:
+    """Print what the campaign has; returns how many models failed."""
+    now = progress(database, campaign.campaign_id)
+    noise = visit_noise(database, campaign.campaign_id)
+    n_failed = now.n_tasks.get("failed", 0)
+    if as_json:
+        summary = {
+            "campaign": campaign.name,
+            "simulated": campaign.simulated,
+            "n_done": now.n_tasks.get("done", 0),
+            "n_failed": n_failed,
+            "n_pending": now.n_tasks.get("pending", 0),
+            "visits": dict(now.n_visits),
+            "windows": dict(now.n_windows),
+            "bench_s": now.bench_s,
+            "useful_s": now.useful_s,
+            "visit_noise_frac": noise.sd_frac if noise.n_pairs else None,
+        }
+        sys.stdout.write(json.dumps(summary) + "\n")
+        return n_failed
+    _print_rows(database, campaign, n_rows)
+    _print_summary(campaign, now, noise, db)
+    return n_failed
+
+
+def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    last = deque(result_rows(database, campaign.name), maxlen=n_rows)
+    mark = "SIMULATED bench: " if campaign.simulated else ""
+    table = Table(title=f"{mark}last {len(last)} visits of campaign {campaign.name}", title_justify="left")
+    for heading in ("model", "MFLOPs", "kB", "latency ms", "power W", "energy mJ", "± 95 %", "idle-subtracted mJ", ""):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for row in last:
+        table.add_row(*_cells(row))
+    Console().print(table)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    flops = row.get("flops")
+    return [
+        str(row["model_sha256"])[:10],
+        f"{flops / 1e6:.2f}" if flops else "",
+        f"{row['size_bytes'] / 1e3:.1f}",
+        f"{row['latency_ms']:.3f}",
+        f"{row['power_w']:.3f}",
+        f"{row['energy_mj']:.4f}",
+        f"{2.09 * row['energy_se_mj']:.4f}",
+        f"{row['dynamic_energy_mj']:.4f}",
+        "" if row["outcome"] == "accepted" else str(row["outcome"]),
+    ]
+
+
+def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str) -> None:
+    visits = ", ".join(f"{count} {outcome}" for outcome, count in sorted(now.n_visits.items()))
+    done, total = now.n_tasks.get("done", 0), sum(now.n_tasks.values())
+    share = now.useful_s / now.bench_s if now.bench_s else 0.0
+    kind = "simulated bench hours" if campaign.simulated else "bench hours"
+    lines = [
+        f"{done} of {total} architectures done, {now.n_tasks.get('failed', 0)} failed; visits: {visits or 'none'}",
+        f"{now.bench_s / 3600:.2f} {kind}, {share:.0%} of them sampling inference",
+    ]
+    if noise.n_pairs:
+        lines.append(f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.n_pairs} pairs)")
+    option = "" if db == "lab.db" else f" --db {db}"
+    if done < total:
+        lines.append(f"Next: lab status{option}")
+    else:
+        lines.append(f"Next: lab export{option} --out rows.csv")
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,64 @@
+"""Errors of the bench controller, and the exit codes of the `lab` command.
+
+LabError
+├── ProfileError      a bench profile is wrong; every problem is listed
+├── ModelsError       a model file or a folder of them cannot be used
+├── CampaignStopped   the campaign cannot go on; running the same command again continues it
+├── BenchLocked       another campaign uses this meter or phone
+└── NotEnoughSpace    the disk would not hold the campaign's traces
+"""
+
+from __future__ import annotations
+
+OK = 0
+SOME_FAILED = 1
+USAGE = 2
+BENCH_UNAVAILABLE = 3
+STOPPED = 4
+RECORD_UNAVAILABLE = 5
+INTERRUPTED = 130
+
+
+class LabError(Exception):
+    """Something that a person has to put right.
+
+    Args:
+        message: what is wrong.
+        hint: what to do next; the last line a person reads.
+    """
+
+    exit_code = STOPPED
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.hint = hint
+        super().__init__(message)
+
+
+class ProfileError(LabError):
+    """A bench profile is wrong."""
+
+    exit_code = USAGE
+
+
+class ModelsError(LabError):
+    """A model file, or a folder of them, cannot be used."""
+
+    exit_code = USAGE
+
+
+class CampaignStopped(LabError):
+    """The campaign cannot go on now; the same command continues it."""
+
+    exit_code = STOPPED
+
+
+class BenchLocked(LabError):
+    """Another process uses this meter or this phone."""
+
+    exit_code = BENCH_UNAVAILABLE
+
+
+class NotEnoughSpace(LabError):
+    """The disk would not hold the campaign's traces."""
+
+    exit_code = USAGE
