@@ -74,7 +74,7 @@ def read_output(output: str, exit_code: int) -> ToolResult | ToolFailure:
     """
     text = output.replace("\r", "")
     complaint = next((line.strip() for line in text.splitlines() if _FAILURE.search(line.strip())), "")
-    if exit_code == MISSING or exit_code == NOT_EXECUTABLE:
+    if exit_code in (MISSING, NOT_EXECUTABLE):
         return ToolFailure("missing", complaint or f"exit code {exit_code}")
     if exit_code == TIMED_OUT:
         return ToolFailure("timed out", "killed at its time limit")
@@ -99,7 +99,7 @@ def _result(text: str) -> ToolResult | None:
         # benchmark_litert_model prints two decimals of a millisecond: only used where there is nothing finer.
         return ToolResult(int(litert[2]), float(litert[1]), 0.0) if litert else None
     n_runs, statistics = counts[-1]
-    mean_us = _mean_us(text) or float(statistics.get("avg", statistics.get("curr", "nan")))
+    mean_us = _mean_us(text) or float(statistics.get("avg") or statistics.get("curr") or "nan")
     # A run whose statistics line is missing has only one count line: that of the warm-up.
     if len(counts) < 2 or n_runs < 1 or not mean_us > 0:
         return None

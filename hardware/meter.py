@@ -7,6 +7,7 @@ Drivers: `monsoon_hvpm`, `monsoon_lvpm`.
 from __future__ import annotations
 
 import enum
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -88,10 +89,16 @@ class Trace:
         """(n,) main power, product of the measured current and the measured voltage."""
         return self.current_a * self.supply_v
 
-    @property
-    def time_s(self) -> FloatArray:
-        """(n,) seconds since the start of sampling."""
-        return self.index / self.rate_hz
+    def between(self, start_s: float, end_s: float) -> slice:
+        """The measurements between two moments, in seconds since the start of sampling."""
+        # Whole numbers: a search for floats would turn the whole index into floats first.
+        ends = np.array([math.ceil(start_s * self.rate_hz), math.ceil(end_s * self.rate_hz)], self.index.dtype)
+        low, high = np.searchsorted(self.index, ends)
+        return slice(int(low), int(high))
+
+    def power_in(self, part: slice) -> FloatArray:
+        """Main power of a part of the recording."""
+        return self.current_a[part].astype(np.float64) * self.supply_v[part]
 
 
 @dataclass(frozen=True)

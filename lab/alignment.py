@@ -139,8 +139,6 @@ def _refine(trace: Trace, code: SyncCode, about_s: float) -> float:
     reach = round(_FINE_REACH_S * trace.rate_hz)
     begin = max(0, round(about_s * trace.rate_hz) - reach)
     end = begin + len(template) + 2 * reach
-    low, high = np.searchsorted(trace.index, [begin, end])
-    segment: NDArray[np.float64] = np.interp(
-        np.arange(begin, end), trace.index[low:high], trace.power_w[low:high].astype(np.float64)
-    )
+    part = trace.between(begin * sample_s, end * sample_s)
+    segment: NDArray[np.float64] = np.interp(np.arange(begin, end), trace.index[part], trace.power_in(part))
     return (begin + int(np.argmax(_correlate(segment, template)))) * sample_s

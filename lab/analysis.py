@@ -202,9 +202,9 @@ def _gaps(order: int, report: QueueReport, clock: ClockMap, gap_s: float) -> lis
 
 def _supply(trace: Trace, interval: Interval, supply_v: float) -> tuple[float, float]:
     """Share of samples with USB on, and how far the supply sagged on average."""
-    low, high = np.searchsorted(trace.index, [interval.start_s * trace.rate_hz, interval.end_s * trace.rate_hz])
-    usb_on = float((trace.usb_v[low:high] > USB_ON_V).mean())
-    return usb_on, supply_v - float(trace.supply_v[low:high].mean())
+    part = trace.between(interval.start_s, interval.end_s)
+    usb_on = float((trace.usb_v[part] > USB_ON_V).mean())
+    return usb_on, supply_v - float(trace.supply_v[part].mean())
 
 
 def falling_edge_ms(trace: Trace, end_s: float, level_w: float) -> float | None:
@@ -216,14 +216,14 @@ def falling_edge_ms(trace: Trace, end_s: float, level_w: float) -> float | None:
         level_w: half way between running and idle.
     """
     begin_s = end_s - _EDGE_BEFORE_S
-    low, high = np.searchsorted(trace.index, [begin_s * trace.rate_hz, (end_s + _EDGE_AFTER_S) * trace.rate_hz])
+    part = trace.between(begin_s, end_s + _EDGE_AFTER_S)
     width = round(_EDGE_BIN_S * trace.rate_hz)
-    usable = (high - low) // width * width
+    usable = (part.stop - part.start) // width * width
     if usable < 3 * width:
         return None
-    above = trace.power_w[low : low + usable].reshape(-1, width).mean(axis=1) > level_w
+    above = trace.power_in(slice(part.start, part.start + usable)).reshape(-1, width).mean(axis=1) > level_w
     falls: Sequence[int] = np.flatnonzero(above[:-2] & ~above[1:-1] & ~above[2:]).tolist()
     if not falls:
         return None
-    edges_ms = [((int(trace.index[low]) + (i + 1) * width) / trace.rate_hz - end_s) * 1e3 for i in falls]
+    edges_ms = [((int(trace.index[part.start]) + (i + 1) * width) / trace.rate_hz - end_s) * 1e3 for i in falls]
     return min(edges_ms, key=abs)

@@ -319,7 +319,7 @@ class _Session:
             return
         stored = store_trace(self._db.files_dir, pack(run.raw))
         try:
-            analysed = analyse(run.raw, self._profile)
+            analysed = analyse(run.raw, self._profile, run.trace)
         except WindowUnusable as error:
             measures = window_measures(run, None, stored)
             self._note_failed(window_id, run, error, measures)

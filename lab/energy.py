@@ -99,9 +99,9 @@ def mean_power(trace: Trace, interval: Interval, n_segments: int = N_SEGMENTS) -
     Raises:
         TooFewSamples: fewer than 20 samples a segment, or none in one.
     """
-    low, high = np.searchsorted(trace.index, [interval.start_s * trace.rate_hz, interval.end_s * trace.rate_hz])
-    power_w = trace.current_a[low:high].astype(np.float64) * trace.supply_v[low:high]
-    index = trace.index[low:high]
+    part = trace.between(interval.start_s, interval.end_s)
+    power_w = trace.power_in(part)
+    index = trace.index[part]
     if len(index) < n_segments * _MIN_SAMPLES_A_SEGMENT:
         raise TooFewSamples(f"{len(index)} samples in {interval.duration_s:.2f} s")
     first = interval.start_s * trace.rate_hz
@@ -114,7 +114,7 @@ def mean_power(trace: Trace, interval: Interval, n_segments: int = N_SEGMENTS) -
     kept = ~_outliers(means)
     n_kept = int(kept.sum())
     mean_w, spread_w = float(means[kept].mean()), float(means[kept].std(ddof=1))
-    supply_v = float(trace.supply_v[low:high].mean())
+    supply_v = float(trace.supply_v[part].mean())
     places = np.flatnonzero(kept) / n_segments
     slope = float(np.polyfit(places, means[kept], 1)[0]) if n_kept > 2 else 0.0
     expected = interval.duration_s * trace.rate_hz
@@ -157,8 +157,7 @@ def idle_power(trace: Trace, gaps: list[Interval]) -> tuple[float, float]:
     """
     parts = list[FloatArray]()
     for gap in gaps:
-        low, high = np.searchsorted(trace.index, [gap.start_s * trace.rate_hz, gap.end_s * trace.rate_hz])
-        power_w = trace.power_w[low:high].astype(np.float64)
+        power_w = trace.power_in(trace.between(gap.start_s, gap.end_s))
         if len(power_w) >= 10 * _MIN_SAMPLES_A_SEGMENT:
             usable = len(power_w) // 10 * 10
             parts.append(power_w[:usable].reshape(10, -1).mean(axis=1))

@@ -22,7 +22,7 @@ from hardware.errors import (
     PhoneFault,
     TransientError,
 )
-from hardware.meter import Passthrough, Recording
+from hardware.meter import Passthrough, Recording, Trace
 from hardware.phone import ClockReading, QueuedModel
 from lab.profile import BenchProfile
 from lab.raw_window import RawWindow
@@ -60,11 +60,13 @@ class WindowRun:
     Attributes:
         raw: everything that the analysis needs; None if the window failed.
         failure: why it failed.
+        trace: its samples, decoded; None if the window failed.
         packets: what the meter had sent, kept also of a failed window.
     """
 
     times: WindowTimes = field(default_factory=WindowTimes)
     raw: RawWindow | None = None
+    trace: Trace | None = None
     failure: HardwareError | None = None
     packets: bytes = b""
 
@@ -117,6 +119,7 @@ def _procedure(
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
+    run.trace = recording.trace()
     return _raw(bench, recording, (before, after), models, run.packets)
 
 

@@ -1,4 +1,4 @@
-"""The programs of the simulated phone: what of toybox, toolbox and Android's commands the driver and its script call."""
+"""The programs of the simulated phone: what the driver and its script call of toybox and of Android's own."""
 
 from __future__ import annotations
 

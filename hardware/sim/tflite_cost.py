@@ -137,10 +137,7 @@ def _padded_macs(op: OpWork, kernels: KernelTable) -> float:
     if op.kind == "depthwise":
         taps = next((t for t in kernels.depthwise_taps if t >= op.taps), op.taps)
         return float(op.rows * op.columns * taps)
-    if kernels.pad_all_depth:
-        depth = _up(op.taps * op.depth, 4)
-    else:
-        depth = op.taps * _up(op.depth, 4)
+    depth = _up(op.taps * op.depth, 4) if kernels.pad_all_depth else op.taps * _up(op.depth, 4)
     return float(_up(op.rows, kernels.tile_rows) * _up(op.columns, kernels.tile_columns) * depth)
 
 

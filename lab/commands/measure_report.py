@@ -82,14 +82,14 @@ def dry_run_report(plan: CampaignPlan, profile: BenchProfile, db: str, as_json: 
         f"{mark}Campaign {plan.name}, profile {profile.name}, database {db}",
         f"  core {lock.core} at {lock.freq_khz:,} kHz, supply {profile.supply.voltage_v:.2f} V "
         f"(never above {profile.supply.ceiling_v:.2f} V)",
-        f"  {estimated.n_tasks:,} architectures, about {estimated.n_visits:,} visits in {estimated.n_windows:,} windows",
+        f"  {estimated.n_tasks:,} architectures, {estimated.n_visits:,} visits in {estimated.n_windows:,} windows",
         f"  about {estimated.bench_hours:.1f} bench hours, {estimated.useful_frac:.0%} of them sampling inference",
         f"  about {estimated.disk_gb:.1f} GB of traces and models",
         "Each window:",
         "  1. push the models, prove them by hash, read the phone's clock",
         "  2. start sampling, start the queue on the phone, cut USB, prove it by the USB channel",
         f"  3. per model: cool to {profile.phone.max_skin_c:g} degC, {profile.window.gap_s:g} s idle, "
-        f"{profile.tool.warmup_secs:g} s warm-up, at least {profile.tool.min_secs:g} s and {profile.tool.min_runs} runs",
+        f"{profile.tool.warmup_secs:g} s warm-up, then {profile.tool.min_secs:g} s and {profile.tool.min_runs} runs",
         "  4. pass USB, wait for the phone, bring back its journal, align, judge, record",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
