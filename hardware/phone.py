@@ -179,6 +179,10 @@ class Phone(Protocol):
         """Start the queue, detached: it goes on when USB is cut."""
         ...
 
+    def stop_queue(self) -> None:
+        """End a queue that is still running; nothing happens if there is none."""
+        ...
+
     def collect(self) -> bytes:
         """Bring back what the queue left, as an archive that `runner_journal.read_report` reads."""
         ...

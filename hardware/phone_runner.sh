@@ -7,6 +7,7 @@
 cd "$1" || exit 1
 . ./settings
 mkdir -p out
+echo $$ > pid
 
 note() { echo "$*" >> journal; fsync journal; }
 spin() { timeout "$1" taskset "$mask" yes > /dev/null; }

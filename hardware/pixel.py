@@ -137,6 +137,7 @@ class Pixel:
             PhoneFault: a file on the phone differs from what was sent.
         """
         archive = _archive(models, _settings_text(lock, flags, timing, self._skin_path))
+        self.stop_queue()
         self._link.run(f"rm -rf {_WINDOW} {_ARCHIVE} {_RESULT}")
         self._link.run(f"mkdir -p {_WINDOW}")
         self._link.push(archive, _ARCHIVE)
@@ -165,6 +166,17 @@ class Pixel:
         journal = self._link.run(f"cat {_WINDOW}/journal", check=False).stdout
         if not journal.startswith("started"):
             raise PhoneFault(self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`.")
+
+    def stop_queue(self) -> None:
+        """End a queue that is still running, with all its processes, and let the phone sleep again.
+
+        The runner leads a session of its own, so its process number is that of its group.
+        """
+        self._link.run(
+            f"if [ -f {_WINDOW}/pid ]; then kill -9 -$(cat {_WINDOW}/pid); rm -f {_WINDOW}/pid; fi; "
+            "echo lab > /sys/power/wake_unlock",
+            check=False,
+        )
 
     def collect(self) -> bytes:
         """Bring back what the queue left, as a tar archive; `runner_journal.read_report` reads it.

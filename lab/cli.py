@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lab.errors import BENCH_UNAVAILABLE, INTERRUPTED, RECORD_UNAVAILABLE, STOPPED, USAGE
+from lab.errors import BENCH_UNAVAILABLE, RECORD_UNAVAILABLE, STOPPED, USAGE
 
 app = typer.Typer(
     name="lab",
@@ -59,9 +59,6 @@ def main(arguments: list[str] | None = None) -> None:
     _register()
     try:
         app(args=arguments, prog_name="lab")
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. The same command goes on from here.\n")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -50,9 +50,9 @@ class CampaignStatus:
     source: str
     created_utc: datetime
     last_utc: datetime | None
-    n_tasks: Mapping[TaskState, int]
-    n_visits: Mapping[VisitOutcome, int]
-    n_windows: Mapping[WindowState, int]
+    n_tasks: Mapping[str, int]
+    n_visits: Mapping[str, int]
+    n_windows: Mapping[str, int]
     n_canary_visits: int
     n_incidents: int
     bench_s: float
@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
 
 def _status_of(db: Database, campaign: CampaignRow) -> CampaignStatus:
     now = progress(db, campaign.campaign_id)
-    n_tasks = {state: now.n_tasks.get(state, 0) for state in get_args(TaskState)}
+    n_tasks: dict[str, int] = {state: now.n_tasks.get(state, 0) for state in get_args(TaskState)}
     n_settled = n_tasks["done"] + n_tasks["failed"]
     n_left = n_tasks["pending"] + n_tasks["claimed"]
     # The pace so far holds whatever it costs: revisits, lost windows and waiting for a cool phone are in bench_s.
@@ -146,6 +146,8 @@ def _next_command(db: Database, campaign: CampaignRow, n_tasks: int, n_left: int
     """What goes on with the campaign, or what is done with it once all its architectures are settled."""
     where = ["--db", db.shown, "--campaign", campaign.name]
     if n_left or not n_done:
+        # The default bench may be a real one, and a campaign never changes between real and simulated.
+        where += ["--bench", "simulated"] if campaign.simulated else []
         what = ["--models", campaign.source_detail] if campaign.source == "models" else ["--n", str(n_tasks)]
         return shlex.join(["lab", "measure", *where, *what, "--seed", str(campaign.seed)])
     return shlex.join(["lab", "export", *where, "--out", f"{campaign.name}.parquet"])

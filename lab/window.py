@@ -113,14 +113,24 @@ def _procedure(
             with unplugged(bench, profile, times):
                 _wait_until_sampling(bench, recording, profile)
                 _watch(bench, recording, len(models), profile, watcher)
-        finally:
+        except BaseException as error:
             run.packets = recording.raw()
+            _stop_queue_beside(bench, error)
+            raise
         after = bench.phone.read_clock()
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
     run.trace = recording.trace()
     return _raw(bench, recording, (before, after), models, run.packets)
+
+
+def _stop_queue_beside(bench: Bench, error: BaseException) -> None:
+    """End what still runs on the phone while an error is on its way; the next window does it if this fails."""
+    try:
+        bench.phone.stop_queue()
+    except HardwareError as failure:
+        error.add_note(f"The queue on the phone was not ended: {failure}")
 
 
 def _raw(

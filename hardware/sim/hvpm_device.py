@@ -46,7 +46,7 @@ class HvpmDevice:
         meter = world.constants.meter
         self.world = world
         self.serial = str(meter.serial)
-        self.gone = False
+        self._gone = False
         self.over_current = False
         self.sampling = False
         self._meter = meter
@@ -89,6 +89,17 @@ class HvpmDevice:
         self._lengths: list[int] = []
         self._next = 0
         self._delivered_s = 0.0
+
+    @property
+    def gone(self) -> bool:
+        """Unplugged; what waits for a packet is let go, as by libusb."""
+        return self._gone
+
+    @gone.setter
+    def gone(self, gone: bool) -> None:
+        self._gone = gone
+        if gone:
+            self.stop()
 
     # -- control transfers
 

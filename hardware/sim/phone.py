@@ -117,6 +117,7 @@ class SimPhone:
         self.clusters = {n: CpuCluster(n, c, self) for n, c in self.constants.clusters.items()}
         self._generation = 0
         self._asleep: list[Callable[[], None]] = []
+        self._jobs: list[Steps] = []
         self._drift = self.constants.timing.clock_drift_ppm * 1e-6
         self._offset_s = world.rng.uniform(-2.0, 2.0)
         self._install()
@@ -198,6 +199,7 @@ class SimPhone:
     def _die(self) -> None:
         self.powered = False
         self._generation += 1
+        self.stop_jobs()
         self.world.clear_loads()
         self._asleep.clear()
         self._forget_volatile()
@@ -263,6 +265,17 @@ class SimPhone:
 
     # -- processes
 
+    def run_job(self, process: Steps) -> None:
+        """Let a shell's background job run until it ends or is killed."""
+        self._jobs.append(process)
+        self.run(process)
+
+    def stop_jobs(self) -> None:
+        """Kill every background job."""
+        for job in self._jobs:
+            job.close()
+        self._jobs.clear()
+
     def run(self, process: Iterator[float]) -> None:
         """Let a process run in the background until it ends or the phone loses its power."""
         generation = self._generation
@@ -283,7 +296,7 @@ class SimPhone:
         """A shell process for a command line that came over adb."""
         from hardware.sim.phone_commands import COMMANDS
 
-        shell = Shell(self.files, COMMANDS, self.run, self)
+        shell = Shell(self.files, COMMANDS, self.run_job, self)
         return shell.run(text, Streams(Source(), stdout, stderr))
 
     def cluster_of(self, mask: int) -> CpuCluster:

@@ -225,6 +225,12 @@ def _yes(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     return 0
 
 
+def _kill(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
+    yield _quick(shell)
+    shell.context.stop_jobs()
+    return 0
+
+
 def _mkdir(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     yield _quick(shell)
     for name in arguments:
@@ -426,6 +432,7 @@ COMMANDS: Mapping[str, Command] = {
     "timeout": _timeout,
     "taskset": _taskset,
     "yes": _yes,
+    "kill": _kill,
     "mkdir": _mkdir,
     "rm": _rm,
     "chmod": _chmod,

@@ -44,6 +44,8 @@ class SimulatedBench:
         if settings.truth_path is not None:
             # One line a run, flushed at once: it must survive a killed process.
             self._truth_file = settings.truth_path.open("a", buffering=1, encoding="utf-8")
+            # Ends a line that an earlier kill has cut short.
+            self._truth_file.write("\n")
             self.world.on_truth = self._write_truth
 
     def _write_truth(self, truth: Truth) -> None:

@@ -68,16 +68,22 @@ class VirtualTime:
             until_s = self._now_s + max(0.0, duration_s)
             heapq.heappush(self._waits, until_s)
             self._changed.notify_all()
-            while self._now_s < until_s:
-                if not self._stream_open and self._waits[0] >= until_s:
-                    self._now_s = until_s
-                    break
-                before_s = self._now_s
-                if not self._changed.wait(_ABANDONED_S) and self._now_s == before_s:
-                    self._now_s = min(until_s, self._waits[0]) if self._waits[0] > before_s else until_s
-            self._waits.remove(until_s)
-            heapq.heapify(self._waits)
-            self._changed.notify_all()
+            try:
+                self._wait_until(until_s)
+            finally:
+                # Also when Ctrl-C ends the wait: a wait that nobody waits for any more would hold time up for ever.
+                self._waits.remove(until_s)
+                heapq.heapify(self._waits)
+                self._changed.notify_all()
+
+    def _wait_until(self, until_s: float) -> None:
+        while self._now_s < until_s:
+            if not self._stream_open and self._waits[0] >= until_s:
+                self._now_s = until_s
+                return
+            before_s = self._now_s
+            if not self._changed.wait(_ABANDONED_S) and self._now_s == before_s:
+                self._now_s = min(until_s, self._waits[0]) if self._waits[0] > before_s else until_s
 
     def open_stream(self) -> None:
         with self._changed:

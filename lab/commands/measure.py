@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lab.campaign import CampaignPlan
+    from lab.profile import BenchProfile
 
 _TOP_ROWS = 10
 
@@ -56,7 +60,11 @@ def measure(
         dry_run_report(plan, profile, db, as_json)
         return
     with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
-        row = campaigns.measure(database, profile, plan, observe, should_stop)
+        try:
+            row = campaigns.measure(database, profile, plan, observe, should_stop)
+        except KeyboardInterrupt:
+            sys.stderr.write("Stopped at once; the phone was given back. The same command goes on from here.\n")
+            raise typer.Exit(130) from None
         interrupted = should_stop()
         failed = final_report(database, row, db, as_json, n_rows=_TOP_ROWS)
     if interrupted:
@@ -65,9 +73,9 @@ def measure(
         raise typer.Exit(1)
 
 
-def make_plan(profile, n, seed, name, folder):  # type: ignore[no-untyped-def]
+def make_plan(profile: BenchProfile, n: int | None, seed: int, name: str | None, folder: Path | None) -> CampaignPlan:
     """The plan of a command line."""
-    from lab.campaign import CampaignPlan
+    from lab.campaign import CampaignPlan as Plan
     from lab.errors import ModelsError
     from lab.model_files import own_models
     from lab.plan import canary_tasks, model_tasks, sampled_tasks
@@ -80,7 +88,7 @@ def make_plan(profile, n, seed, name, folder):  # type: ignore[no-untyped-def]
                 "--n and --models exclude each other.", "With --models all files of the folder are measured."
             )
         ready = own_models(folder)
-        return CampaignPlan(
+        return Plan(
             name=name or f"{profile.name}-{folder.resolve().name}",
             source="models",
             source_detail=str(folder.resolve()),
@@ -90,7 +98,7 @@ def make_plan(profile, n, seed, name, folder):  # type: ignore[no-untyped-def]
         )
     if n is None:
         raise ModelsError("Say what to measure.", "Give --n NUMBER for sampled architectures, or --models FOLDER.")
-    return CampaignPlan(
+    return Plan(
         name=name or f"{profile.name}-seed{seed}",
         source="sampled",
         source_detail=f"audio2d, uniform, seed {seed}",

@@ -1,0 +1,38 @@
+"""`lab export`: writes the accepted rows of a database as CSV or Parquet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lab.export import Exported
+
+
+def export(
+    out: Annotated[str, typer.Option("--out", help="A file ending in .csv or .parquet, or - for CSV on stdout.")],
+    db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Only the rows of this campaign.")] = None,
+) -> None:
+    """Writes one row for each accepted visit: energy, latency, provenance and the architecture's parameters."""
+    from db.database import open_database
+    from lab.export import export_file, export_stream
+
+    with open_database(db, create=False) as database:
+        if out == "-":
+            exported = export_stream(database, sys.stdout, campaign)
+        else:
+            exported = export_file(database, Path(out), campaign)
+    typer.echo(f"{_described(exported)} to {'stdout' if out == '-' else out}", err=True)
+
+
+def _described(exported: Exported) -> str:
+    rows = f"{exported.n_rows:,} rows of {len(exported.columns)} columns"
+    if exported.n_simulated == exported.n_rows:
+        return f"{rows}, all SIMULATED,"
+    if exported.n_simulated:
+        return f"{rows}, {exported.n_simulated:,} of them SIMULATED (never mix them in a fit),"
+    return rows

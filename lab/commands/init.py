@@ -1,0 +1,38 @@
+"""`lab init`: writes the profile of the bench that is plugged in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Lock(StrEnum):
+    """Core and clock to measure at."""
+
+    COOL = "cool"
+    PAPER = "paper"
+    GOLD = "gold"
+
+
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Replace a profile that is there.")] = False,
+    lock: Annotated[Lock, typer.Option("--lock", help="Core and clock to measure at.")] = Lock.COOL,
+    meter_serial: Annotated[
+        str | None, typer.Option("--meter-serial", help="Which meter: serial number, or serial port of an LVPM.")
+    ] = None,
+    phone_serial: Annotated[str | None, typer.Option("--phone-serial", help="Which phone.")] = None,
+) -> None:
+    """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses."""
+    from lab.bench_setup import Wishes, set_up_bench
+    from lab.finders import real_finders
+    from lab.profile import profiles_folder
+
+    wishes = Wishes(lock.value, meter_serial, phone_serial, force)
+    written = set_up_bench(profiles_folder(), wishes, real_finders())
+    for note in written.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"{written.meter.shown}, phone {written.phone or 'not named'}, lock {lock.value}", err=True)
+    typer.echo("Next: `lab doctor`, then `lab measure --n 20`.", err=True)
+    typer.echo(str(written.path))

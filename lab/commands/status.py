@@ -1,0 +1,131 @@
+"""`lab status`: prints where the campaigns of a database stand, for people or as JSON."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from lab.status import CampaignStatus
+
+
+def status(
+    db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Shows where each campaign stands: counts, where bench time went, what is left, what to type next."""
+    from db.database import open_database
+    from lab.status import as_plain, read_status
+
+    with open_database(db, create=False) as database:
+        campaigns = read_status(database)
+        shown = database.shown
+    if json_output:
+        import json
+
+        typer.echo(json.dumps({"database": shown, "campaigns": [as_plain(one) for one in campaigns]}, indent=2))
+        return
+    if not campaigns:
+        typer.echo(f"{shown} has no campaign yet; start one with `lab measure --db {shown}`.", err=True)
+    from rich.console import Console
+
+    # Not a Console of module level: it looks at the terminal when it is made.
+    console = Console(file=sys.stdout)
+    for campaign in campaigns:
+        _print_campaign(console, campaign)
+
+
+def _print_campaign(console: Console, campaign: CampaignStatus) -> None:
+    mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
+    console.rule(f"{_plain_text(campaign.name)}{mark}", align="left")
+    console.print(_counts_table(campaign))
+    console.print(_time_table(campaign))
+    console.print(_figures_table(campaign))
+    if campaign.last_incidents:
+        console.print(_incidents_table(campaign))
+    console.print("Next: ", end="")
+    console.print(campaign.next_command, style="bold", markup=False, highlight=False, soft_wrap=True)
+
+
+def _counts_table(campaign: CampaignStatus) -> Table:
+    table = _table("", "counts")
+    kinds: tuple[tuple[str, Mapping[str, int]], ...] = (
+        ("architectures", campaign.n_tasks),
+        ("visits", campaign.n_visits),
+        ("windows", campaign.n_windows),
+    )
+    for kind, counts in kinds:
+        parts = [f"{count:,} {state}" for state, count in counts.items() if count]
+        table.add_row(kind, ", ".join(parts) or "none")
+    table.add_row("canary visits", f"{campaign.n_canary_visits:,}")
+    table.add_row("incidents", f"{campaign.n_incidents:,}")
+    return table
+
+
+def _time_table(campaign: CampaignStatus) -> Table:
+    table = _table("bench time", "hours", "share")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for share in campaign.time_shares:
+        if share.time_s or share.cause == "useful":
+            table.add_row(share.cause, _hours(share.time_s), _percent(share.share_frac))
+    table.add_section()
+    table.add_row("all", _hours(campaign.bench_s), "")
+    return table
+
+
+def _figures_table(campaign: CampaignStatus) -> Table:
+    noise = campaign.noise
+    known = f"{_percent(noise.sd_frac)} (standard deviation, {noise.n_pairs:,} pairs)"
+    table = _table("", "figures")
+    table.add_row("useful sampling", _percent(campaign.useful_frac))
+    pace = "not known yet" if math.isnan(campaign.models_per_hour) else f"{campaign.models_per_hour:.1f} models/hour"
+    table.add_row("pace", pace)
+    table.add_row("noise between visits", known if noise.n_pairs else "not known yet: no model has two visits")
+    table.add_row("left", f"{campaign.n_left:,} architectures, {_forecast(campaign.left_s)}")
+    return table
+
+
+def _forecast(left_s: float) -> str:
+    return "forecast not known yet" if math.isnan(left_s) else f"about {_hours(left_s)} h of bench time"
+
+
+def _incidents_table(campaign: CampaignStatus) -> Table:
+    table = _table("last incidents", "what", "done about it", "lost s")
+    for incident in campaign.last_incidents:
+        what = _plain_text(f"{incident.kind}: {incident.detail}")
+        when = f"{incident.at_utc:%Y-%m-%d %H:%M} UTC"
+        table.add_row(when, what, _plain_text(incident.action), f"{incident.lost_s:.0f}")
+    return table
+
+
+def _table(*headers: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(*headers, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _plain_text(text: str) -> str:
+    """Text from the record, in which square brackets are brackets and no markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _hours(time_s: float) -> str:
+    return f"{time_s / 3600:,.2f}"
+
+
+def _percent(share_frac: float) -> str:
+    return "not known yet" if math.isnan(share_frac) else f"{100 * share_frac:.1f} %"

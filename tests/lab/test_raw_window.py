@@ -1,0 +1,33 @@
+"""A raw window comes back as it was kept, and damage is noticed."""
+
+import pytest
+
+from hardware.phone import ClockReading
+from lab.raw_window import NotARawWindow, RawWindow, pack, unpack
+
+WINDOW = RawWindow(
+    meter_kind="hvpm",
+    sampling_started_s=38.25,
+    clock_before=ClockReading(1767225639.27, 37.46, 0.009),
+    clock_after=ClockReading(1767225719.27, 117.46, 0.009),
+    calibration={"main_fine_scale": 36500.0},
+    supply_v=4.2,
+    model_sha256=("a" * 64, "b" * 64),
+    archive=b"archive",
+    packets=bytes(128),
+)
+
+
+def test_what_was_packed_is_unpacked() -> None:
+    assert unpack(b"".join(pack(WINDOW))) == WINDOW
+
+
+@pytest.mark.parametrize("n_bytes", [0, 4, 12, 30, 200])
+def test_a_blob_that_is_cut_short_is_refused(n_bytes: int) -> None:
+    with pytest.raises(NotARawWindow):
+        unpack(b"".join(pack(WINDOW))[:n_bytes])
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(NotARawWindow, match="LABWIN01"):
+        unpack(b"SQLite format 3\x00" + bytes(100))
