@@ -52,7 +52,8 @@ def main() -> None:
         precision=profile.precision.model_copy(update={"n_canaries": 0}),
     )
     print("SIMULATED bench, virtual time")
-    print(f"{'':<28} {'done':>6} {'visits':>7} {'windows':>8} {'hours for 15,000':>18} {'sampling':>9} {'wall s':>8}  time lost")
+    heading = f"{'done':>6} {'visits':>7} {'windows':>8} {'hours for 15,000':>18} {'sampling':>9} {'wall s':>8}"
+    print(f"{'':<28} {heading}  time lost to")
     print(run(profile, arguments.many, f"{profile.window.n_models} models a USB cut"), flush=True)
     print(run(single, arguments.single, "1 model a USB cut"))
 

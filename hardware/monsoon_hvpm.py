@@ -193,7 +193,7 @@ class HvpmMeter:
 
     def output_v(self) -> float:
         """The voltage that the output is set to; 0.0 when off."""
-        return self._read(Operations.OpCodes.setMainVoltage, 4) * _VOLTS_PER_CODE
+        return float(self._read(Operations.OpCodes.setMainVoltage, 4) * _VOLTS_PER_CODE)
 
     def set_voltage(self, supply_v: float) -> None:
         """Set the main output after the interlock; the same value is not sent again.

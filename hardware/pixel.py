@@ -89,6 +89,16 @@ class Pixel:
         self._link.push(content, path, mode=0o755)
         self._link.run(f"chmod 755 {shlex.quote(path)}")
 
+    def clocks_khz(self, policy: str) -> set[int]:
+        """The clocks that a cpufreq policy offers; empty if there is no such policy."""
+        path = f"/sys/devices/system/cpu/cpufreq/{shlex.quote(policy)}/scaling_available_frequencies"
+        listed = self._link.run(f"cat {path}", check=False).stdout
+        return {int(word) for word in listed.split() if word.isdigit()}
+
+    def has_leftovers(self) -> bool:
+        """Settings that a crash left changed are noted on the phone."""
+        return left_behind(self._link)
+
     def give_back_leftovers(self) -> list[str]:
         """Restore what a crash left changed; names of the settings, empty if there was nothing."""
         return restore_settings(self._link) if left_behind(self._link) else []

@@ -115,7 +115,8 @@ def _template(code: SyncCode, bin_s: float) -> FloatArray:
     values = np.empty(max(1, round((code.ended_s - start_s) / bin_s)))
     for (stamp, busy), end_s in zip(code.chips, ends_s, strict=True):
         values[round((stamp - start_s) / bin_s) : round((end_s - start_s) / bin_s)] = 1.0 if busy else -1.0
-    return values - values.mean()
+    centred: FloatArray = values - values.mean()
+    return centred
 
 
 def _correlate(signal: FloatArray, template: FloatArray) -> FloatArray:

@@ -15,7 +15,6 @@ from hardware.clock import Deadline
 from hardware.errors import HardwareError, NotCalibrated, PassthroughStuck, ToolMissing
 from hardware.meter import Glimpse, Recording
 from hardware.phone import PIXEL_4_XL_LOCKS
-from hardware.phone_settings import left_behind
 from hardware.pixel import Pixel
 from lab.check import Check, attempt
 from lab.errors import LabError
@@ -104,7 +103,7 @@ def _tool(bench: Bench, profile: BenchProfile) -> Check:
 
 
 def _leftovers(bench: Bench, profile: BenchProfile) -> Check:
-    if not left_behind(_pixel(bench)._link):
+    if not _pixel(bench).has_leftovers():
         return Check("leftover settings", "ok", "none")
     why = "a campaign that died left its settings on the phone"
     return Check("leftover settings", "warn", why, "Nothing to do: the next `lab measure` gives them back first.")
@@ -112,21 +111,15 @@ def _leftovers(bench: Bench, profile: BenchProfile) -> Check:
 
 def _clock(bench: Bench, profile: BenchProfile) -> Check:
     lock = profile.lock
-    there = _clocks_khz(bench, lock.policy)
+    there = _pixel(bench).clocks_khz(lock.policy)
     if lock.freq_khz in there:
         return Check("clock", "ok", f"cpu{lock.core} has {lock.freq_khz:,} kHz")
     why = f"cpu{lock.core} has no {lock.freq_khz:,} kHz; it has {', '.join(f'{khz:,}' for khz in sorted(there))}"
-    usable = [n for n, other in PIXEL_4_XL_LOCKS.items() if other.freq_khz in _clocks_khz(bench, other.policy)]
+    usable = [n for n, other in PIXEL_4_XL_LOCKS.items() if other.freq_khz in _pixel(bench).clocks_khz(other.policy)]
     fix = (
         f"Choose another lock: [phone] lock = {' or '.join(usable)}." if usable else "This phone has none of the locks."
     )
     return Check("clock", "fail", why, fix)
-
-
-def _clocks_khz(bench: Bench, policy: str) -> set[int]:
-    path = f"/sys/devices/system/cpu/cpufreq/{policy}/scaling_available_frequencies"
-    listed = _pixel(bench)._link.run(f"cat {path}", check=False).stdout
-    return {int(word) for word in listed.split() if word.isdigit()}
 
 
 def _skin(bench: Bench, profile: BenchProfile) -> Check:

@@ -11,12 +11,25 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.errors import BenchLocked
+from lab.finders import Finders
+from lab.profile import BenchProfile
 
 
 def locks_folder() -> Path:
     """Where lock files are: the user's runtime folder, else the folder for temporary files."""
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base) / "energy-lab-locks"
+
+
+def device_names(profile: BenchProfile, finders: Finders) -> list[str]:
+    """The devices to be locked, by what is listed: asking a meter itself for its name would be too late."""
+    if profile.simulated is not None:
+        return []
+    meters = [profile.meter.serial] if profile.meter.serial else []
+    phones = [profile.phone.serial] if profile.phone.serial else []
+    if not meters and profile.meter.kind == "hvpm":
+        meters = list(finders.meters())
+    return [f"meter-{serial}" for serial in meters] + [f"phone-{serial}" for serial in phones or list(finders.phones())]
 
 
 @contextmanager

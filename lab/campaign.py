@@ -41,10 +41,11 @@ from hardware.clock import RealClock
 from hardware.errors import HardwareError
 from hardware.phone import QueuedModel
 from lab.analysis import AnalysedWindow, WindowUnusable, analyse
-from lab.bench_lock import locked
+from lab.bench_lock import device_names, locked
 from lab.canary import CanaryCharts, CanaryVisit
 from lab.energy import ANALYSIS_VERSION
 from lab.errors import CampaignStopped
+from lab.finders import real_finders
 from lab.model_files import ModelBuilder, ReadyModel
 from lab.plan import VisitNoiseEstimate, arrange, decide, noise_estimate
 from lab.profile import BenchProfile
@@ -143,11 +144,9 @@ def measure(
             return campaign
         observe(_step(db, campaign, "opening the bench", 0.0))
         session_number = count_sessions(db, campaign.campaign_id)
+        # Before anything is opened: opening a meter stops its sampling, which may be another campaign's.
+        stack.enter_context(locked(device_names(profile, real_finders()), holder))
         bench = stack.enter_context(open_bench(profile.bench_settings(session_number)))
-        if not bench.simulated:
-            stack.enter_context(
-                locked([f"meter-{bench.meter.info.serial}", f"phone-{bench.phone.info.serial}"], holder)
-            )
         _Session(db, profile, plan, campaign, bench, observe, should_stop).run()
     return campaign
 

@@ -29,9 +29,14 @@ def _options(
 
 
 def _register() -> None:
+    from lab.commands.doctor import doctor
+    from lab.commands.export import export
+    from lab.commands.init import init
     from lab.commands.measure import measure
+    from lab.commands.status import status
 
-    app.command()(measure)
+    for command in (measure, status, export, doctor, init):
+        app.command()(command)
 
 
 def exit_code_of(error: Exception) -> int | None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from db.database import open_database
 from hardware.errors import HardwareError
-from lab.bench_lock import locked
+from lab.bench_lock import device_names, locked
 from lab.check import Check, attempt
 from lab.errors import BenchLocked
 from lab.finders import Finders, real_finders
@@ -244,7 +244,7 @@ def _bench(profile: BenchProfile, passthrough: bool, probes: Probes) -> list[Che
     from lab.bench_checks import bench_checks
 
     try:
-        with locked(_lock_names(profile, probes.finders), "lab doctor"):
+        with locked(device_names(profile, probes.finders), "lab doctor"):
             return bench_checks(profile, passthrough, probes.open_bench)
     except BenchLocked as error:
         return [Check("bench", "skipped", f"{error} The bench is left alone.", error.hint)]
@@ -253,14 +253,3 @@ def _bench(profile: BenchProfile, passthrough: bool, probes: Probes) -> list[Che
     except OSError as error:
         fix = "Other campaigns are kept out by a lock file: make its folder writable, or set XDG_RUNTIME_DIR."
         return [Check("bench", "fail", f"the bench cannot be locked: {error}", fix)]
-
-
-def _lock_names(profile: BenchProfile, finders: Finders) -> list[str]:
-    """The devices to be locked, by what is listed: asking a meter itself for its name would be too late."""
-    if profile.simulated is not None:
-        return []
-    meters = [profile.meter.serial] if profile.meter.serial else []
-    phones = [profile.phone.serial] if profile.phone.serial else []
-    if not meters and profile.meter.kind == "hvpm":
-        meters = list(finders.meters())
-    return [f"meter-{serial}" for serial in meters] + [f"phone-{serial}" for serial in phones or list(finders.phones())]

@@ -33,7 +33,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class MeterSection(_Section):
@@ -190,6 +190,18 @@ class _Document(_Section):
     simulated: SimulatedSection | None = None
 
 
+_SECTIONS: dict[str, type[_Section]] = {
+    "meter": MeterSection,
+    "supply": SupplySection,
+    "phone": PhoneSection,
+    "tool": ToolSection,
+    "window": WindowSection,
+    "precision": PrecisionSection,
+    "gates": GateSection,
+    "simulated": SimulatedSection,
+}
+
+
 @dataclass(frozen=True)
 class BenchProfile:
     """A validated profile.
@@ -255,8 +267,9 @@ class BenchProfile:
             meter_serial=self.meter.serial,
             meter_port=self.meter.port,
             phone_serial=self.phone.serial,
-            simulation=simulated
-            and SimulationSettings(
+            simulation=None
+            if simulated is None
+            else SimulationSettings(
                 seed=simulated.seed,
                 session=session,
                 kernel_table=simulated.kernel_table,
@@ -353,14 +366,5 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     """The keys that a section has; those of the document itself for no location."""
     if not location:
         return list(_Document.model_fields)
-    section = {
-        "meter": MeterSection,
-        "supply": SupplySection,
-        "phone": PhoneSection,
-        "tool": ToolSection,
-        "window": WindowSection,
-        "precision": PrecisionSection,
-        "gates": GateSection,
-        "simulated": SimulatedSection,
-    }.get(str(location[0]))
+    section = _SECTIONS.get(str(location[0]))
     return list(section.model_fields) if section else []
