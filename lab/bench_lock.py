@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import tempfile
@@ -53,7 +54,11 @@ def locked(devices: list[str], holder: str) -> Iterator[None]:
 def _one(device: str, holder: str) -> Iterator[None]:
     folder = locks_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (re.sub(r"[^\w.-]", "_", device) + ".lock")
+    # A path in the name would be too long for a file's name, and two names could become the same: hence the hash.
+    path = (
+        folder
+        / f"{re.sub(r'[^a-zA-Z0-9.-]', '_', device)[:40]}-{hashlib.sha256(device.encode()).hexdigest()[:12]}.lock"
+    )
     with path.open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -121,7 +121,7 @@ def measure(
     """
     with ExitStack() as stack:
         holder = f"campaign {plan.name}"
-        stack.enter_context(locked([f"campaign-{plan.name}-{db.shown}"], holder))
+        stack.enter_context(locked([f"campaign {plan.name} in {db.files_dir.resolve()}"], holder))
         simulated = profile.simulated is not None
         now = RealClock().utc()
         campaign = ensure_campaign(
