@@ -28,7 +28,8 @@ def _options(
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-def _register() -> None:
+def register(to: typer.Typer) -> None:
+    """Give the commands to an application; each imports what it needs when it is called."""
     from lab.commands.doctor import doctor
     from lab.commands.export import export
     from lab.commands.init import init
@@ -36,7 +37,7 @@ def _register() -> None:
     from lab.commands.status import status
 
     for command in (measure, status, export, doctor, init):
-        app.command()(command)
+        to.command()(command)
 
 
 def exit_code_of(error: Exception) -> int | None:
@@ -61,7 +62,7 @@ def exit_code_of(error: Exception) -> int | None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `lab` command."""
-    _register()
+    register(app)
     try:
         app(args=arguments, prog_name="lab")
     except BrokenPipeError:
