@@ -93,7 +93,7 @@ class AdbLink:
     """
 
     def __init__(self, clock: Clock, serial: str | None = None, host: str = "127.0.0.1", port: int = 5037):
-        self._clock = clock
+        self.clock = clock
         self._host, self._port = host, port
         self.serial = _choose(phone_states(host, port), serial)
         self.name = f"phone {self.serial}"
@@ -180,7 +180,7 @@ class AdbLink:
             for start in range(0, len(content), _PIECE_BYTES):
                 piece = content[start : start + _PIECE_BYTES]
                 connection.conn.sendall(b"DATA" + struct.pack("<I", len(piece)) + piece)
-            connection.conn.sendall(b"DONE" + struct.pack("<I", int(self._clock.utc().timestamp())))
+            connection.conn.sendall(b"DONE" + struct.pack("<I", int(self.clock.utc().timestamp())))
             kind, length = struct.unpack("<4sI", connection.read_exact(8))
             refused = connection.read_exact(length).decode(errors="replace") if kind == b"FAIL" else ""
         if kind != b"OKAY":
@@ -227,7 +227,7 @@ class AdbLink:
         Raises:
             AdbLost: it is still there and `required`.
         """
-        deadline = Deadline(self._clock, timeout_s)
+        deadline = Deadline(self.clock, timeout_s)
         while self.state() == "device":
             if deadline.passed:
                 if required:
@@ -238,7 +238,7 @@ class AdbLink:
                         "Is the phone's USB cable in the meter's USB port, not in the computer's?",
                     )
                 return
-            self._clock.sleep(_GONE_POLL_S)
+            self.clock.sleep(_GONE_POLL_S)
 
     def wait_back(self, timeout_s: float) -> None:
         """Wait until adb lists the phone as ready.
@@ -246,11 +246,11 @@ class AdbLink:
         Raises:
             AdbLost: it did not come back in time.
         """
-        deadline = Deadline(self._clock, timeout_s)
+        deadline = Deadline(self.clock, timeout_s)
         while self.state() != "device":
             if deadline.passed:
                 raise AdbLost(self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT)
-            self._clock.sleep(_BACK_POLL_S)
+            self.clock.sleep(_BACK_POLL_S)
 
 
 def _exactly(connection: socket.socket, n_bytes: int) -> bytes:

@@ -15,7 +15,7 @@ import usb.core
 
 from hardware.clock import Clock
 from hardware.errors import UsbLost
-from hardware.meter import Glimpse, Trace
+from hardware.meter import Glimpse, Trace, glimpse_of
 from hardware.monsoon_packets import SLOT_BYTES, HvpmDecoder, HvpmScale, concatenate
 
 _ENDPOINT_IN = 0x81
@@ -24,7 +24,6 @@ _BLOCK_SLOTS = 16384
 # CPython lets a busy thread keep the interpreter for 5 ms by default: longer than the device can wait.
 _SWITCH_INTERVAL_S = 0.0005
 _JOIN_TIMEOUT_S = 5.0
-_GLIMPSE_SAMPLES = 500
 
 
 class UsbRecording:
@@ -114,17 +113,11 @@ class UsbRecording:
     def glimpse(self) -> Glimpse:
         """What the last tenth of a second says; decodes what is new."""
         self._decode_new()
-        tail = next((part for part in reversed(self._decoded) if len(part.index)), None)
-        if tail is None:
-            return Glimpse(self._decoder.n_total, 0.0, 0.0, 0.0, self._decoder.over_current, False)
-        last = slice(-_GLIMPSE_SAMPLES, None)
-        return Glimpse(
+        return glimpse_of(
+            self._decoded,
             self._decoder.n_total,
-            float(tail.current_a[last].mean()),
-            float(tail.supply_v[last].mean()),
-            float(tail.usb_v[last].mean()),
-            self._decoder.over_current,
-            self._decoder.calibrated,
+            over_current=self._decoder.over_current,
+            calibrated=self._decoder.calibrated,
         )
 
     def raw(self) -> bytes:

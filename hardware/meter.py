@@ -103,7 +103,13 @@ class Trace:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """The newest of a running recording, for live watching: means over the last samples seen."""
+    """The newest of a running recording, for live watching.
+
+    Attributes:
+        n_samples: taken by the meter so far.
+        current_a, supply_v, usb_v: means over the last tenth of a second.
+        recent_a: mean currents of stretches of 20 ms, of what came since the glimpse before.
+    """
 
     n_samples: int
     current_a: float
@@ -111,6 +117,36 @@ class Glimpse:
     usb_v: float
     over_current: bool
     calibrated: bool
+    recent_a: tuple[float, ...] = ()
+
+
+GLIMPSE_STRETCH_S = 0.020
+_GLIMPSE_TAIL_S = 0.100
+
+
+def glimpse_of(parts: list[Trace], n_samples: int, *, over_current: bool, calibrated: bool) -> Glimpse:
+    """The glimpse of a recording.
+
+    Args:
+        parts: its decoded chunks in order; the last one is what came since the glimpse before.
+        n_samples: taken so far.
+    """
+    newest = next((part for part in reversed(parts) if len(part.index)), None)
+    if newest is None:
+        return Glimpse(n_samples, 0.0, 0.0, 0.0, over_current, False)
+    tail = slice(-max(1, round(_GLIMPSE_TAIL_S * newest.rate_hz)), None)
+    width = max(1, round(GLIMPSE_STRETCH_S * newest.rate_hz))
+    usable = len(newest.index) // width * width
+    recent = newest.current_a[:usable].reshape(-1, width).mean(axis=1) if parts[-1] is newest else np.empty(0)
+    return Glimpse(
+        n_samples,
+        float(newest.current_a[tail].mean()),
+        float(newest.supply_v[tail].mean()),
+        float(newest.usb_v[tail].mean()),
+        over_current,
+        calibrated,
+        tuple(recent.tolist()),
+    )
 
 
 class Recording(Protocol):

@@ -7,16 +7,14 @@ finds it and gives back what was taken.
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardware.adb import AdbLink
-from hardware.errors import CommandFailed, HardwareError, SettingRefused
+from hardware.clock import Deadline
+from hardware.errors import CommandFailed, SettingRefused
 from hardware.phone import ClockLock
-
-log = logging.getLogger(__name__)
 
 FOLDER = "/data/local/tmp/lab"
 NOTE_PATH = f"{FOLDER}/settings-before.json"
@@ -24,6 +22,7 @@ _CPUFREQ = "/sys/devices/system/cpu/cpufreq"
 # What rewrites clocks behind one's back: thermal daemon, power HAL (android_device_google_coral).
 MEDDLING_SERVICES = ("vendor.thermal-engine", "vendor.power-hal-1-2")
 _SLEEP_KEY, _WAKE_KEY = "223", "224"
+_SETTLE_TIMEOUT_S, _SETTLE_POLL_S = 3.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,9 @@ def read_setting(link: AdbLink, setting: Setting) -> str:
     """The present value; "" for a service that this build does not have."""
     output = link.run(setting.read).stdout
     if setting.name == "screen":
-        words = [line.partition("=")[2] for line in output.splitlines() if "mWakefulness=" in line]
-        return words[0].strip() if words else ""
+        words = [line.partition("=")[2].strip() for line in output.splitlines() if "mWakefulness=" in line]
+        # A phone with an always-on display dozes with its screen off.
+        return words[0].replace("Dozing", "Asleep") if words else ""
     return output.strip()
 
 
@@ -109,9 +109,12 @@ def _set(link: AdbLink, setting: Setting, value: str) -> None:
         link.run(setting.command(value))
     except CommandFailed as error:
         raise _refused(link, setting, value, error.evidence) from error
-    found = read_setting(link, setting)
-    if found != value:
-        raise _refused(link, setting, value, f"it reads {found!r}")
+    # Services and the screen take a moment.
+    deadline = Deadline(link.clock, _SETTLE_TIMEOUT_S)
+    while (found := read_setting(link, setting)) != value:
+        if deadline.passed:
+            raise _refused(link, setting, value, f"it reads {found!r}")
+        link.clock.sleep(_SETTLE_POLL_S)
 
 
 def _refused(link: AdbLink, setting: Setting, value: str, evidence: str) -> SettingRefused:
@@ -165,13 +168,3 @@ def restore_settings(link: AdbLink) -> list[str]:
 def _widening_first(settings: Sequence[Setting]) -> list[Setting]:
     """Reverse order: the lower limit goes before the upper one, so neither passes the other on the way."""
     return list(reversed(settings))
-
-
-def restore_quietly(link: AdbLink) -> HardwareError | None:
-    """Restore while another error is on its way; returns what went wrong here, to be reported beside it."""
-    try:
-        restore_settings(link)
-    except HardwareError as error:
-        log.error("%s", error)
-        return error
-    return None

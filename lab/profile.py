@@ -189,6 +189,16 @@ class _Document(_Section):
     gates: GateSection = GateSection()
     simulated: SimulatedSection | None = None
 
+    @model_validator(mode="after")
+    def _pulse_differs(self) -> _Document:
+        """The pulse that ends a queue must not look like a run."""
+        if self.tool.min_secs + self.tool.warmup_secs < self.window.pulse_s + 0.3:
+            raise ValueError(
+                f"tool.min_secs + tool.warmup_secs = {self.tool.min_secs + self.tool.warmup_secs:g} "
+                f"must be at least window.pulse_s + 0.3 = {self.window.pulse_s + 0.3:g}"
+            )
+        return self
+
 
 _SECTIONS: dict[str, type[_Section]] = {
     "meter": MeterSection,

@@ -73,7 +73,8 @@ def _bars() -> Iterator[Observer]:
 
         def see(step: Step) -> None:
             mark = "[yellow]SIMULATED[/] " if step.simulated else ""
-            note = f"{step.doing}; {step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling"
+            doing = f"{step.doing}, {step.window_s:.0f} s of this window" if step.window_s else step.doing
+            note = f"{doing}; {step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling"
             if step.n_failed:
                 note += f", {step.n_failed} failed"
             bars.update(

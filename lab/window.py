@@ -212,7 +212,7 @@ def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProf
     """Watch the power until the queue is done."""
     clock = bench.clock
     began_s = clock.now_s()
-    watch = PowerWatch()
+    watch = PowerWatch(profile.window.pulse_s, profile.window.gap_s)
     longest = Deadline(clock, _STARTED_TIMEOUT_S + n_models * (profile.tool.limit_s + profile.window.gap_s + 1.0))
     while True:
         clock.sleep(_WATCH_PERIOD_S)
@@ -227,7 +227,7 @@ def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProf
                 "Look for a short or a hot meter before switching on again.",
             )
         sight = watch.see(clock.now_s(), glimpse)
-        if sight is Sight.ASLEEP:
+        if sight is Sight.DONE:
             return
         if sight is Sight.STUCK or longest.passed:
             log.warning("no change of power for long: the window is ended early")

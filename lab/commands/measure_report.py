@@ -127,7 +127,7 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     last = deque(result_rows(database, campaign.name), maxlen=n_rows)
     mark = "SIMULATED bench: " if campaign.simulated else ""
     table = Table(title=f"{mark}last {len(last)} visits of campaign {campaign.name}", title_justify="left")
-    for heading in ("model", "MFLOPs", "kB", "latency ms", "power W", "energy mJ", "± 95 %", "idle-subtracted mJ", ""):
+    for heading in ("model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95 %", "mJ - idle", "verdict"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in last:
         table.add_row(*_cells(row))
@@ -137,7 +137,7 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
 def _cells(row: dict[str, Any]) -> list[str]:
     flops = row.get("flops")
     return [
-        str(row["model_sha256"])[:10],
+        str(row["model_sha256"])[:8],
         f"{flops / 1e6:.2f}" if flops else "",
         f"{row['size_bytes'] / 1e3:.1f}",
         f"{row['latency_ms']:.3f}",
@@ -145,7 +145,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['energy_mj']:.4f}",
         f"{2.09 * row['energy_se_mj']:.4f}",
         f"{row['dynamic_energy_mj']:.4f}",
-        "" if row["outcome"] == "accepted" else str(row["outcome"]),
+        str(row["outcome"]),
     ]
 
 
