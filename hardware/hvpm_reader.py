@@ -112,9 +112,11 @@ class UsbRecording:
 
     def glimpse(self) -> Glimpse:
         """What the last tenth of a second says; decodes what is new."""
+        n_before = len(self._decoded)
         self._decode_new()
         return glimpse_of(
             self._decoded,
+            self._decoded[n_before:],
             self._decoder.n_total,
             over_current=self._decoder.over_current,
             calibrated=self._decoder.calibrated,

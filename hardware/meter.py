@@ -124,11 +124,14 @@ GLIMPSE_STRETCH_S = 0.020
 _GLIMPSE_TAIL_S = 0.100
 
 
-def glimpse_of(parts: list[Trace], n_samples: int, *, over_current: bool, calibrated: bool) -> Glimpse:
+def glimpse_of(
+    parts: list[Trace], new: list[Trace], n_samples: int, *, over_current: bool, calibrated: bool
+) -> Glimpse:
     """The glimpse of a recording.
 
     Args:
-        parts: its decoded chunks in order; the last one is what came since the glimpse before.
+        parts: its decoded chunks in order.
+        new: those that came since the glimpse before.
         n_samples: taken so far.
     """
     newest = next((part for part in reversed(parts) if len(part.index)), None)
@@ -136,8 +139,8 @@ def glimpse_of(parts: list[Trace], n_samples: int, *, over_current: bool, calibr
         return Glimpse(n_samples, 0.0, 0.0, 0.0, over_current, False)
     tail = slice(-max(1, round(_GLIMPSE_TAIL_S * newest.rate_hz)), None)
     width = max(1, round(GLIMPSE_STRETCH_S * newest.rate_hz))
-    usable = len(newest.index) // width * width
-    recent = newest.current_a[:usable].reshape(-1, width).mean(axis=1) if parts[-1] is newest else np.empty(0)
+    fresh = np.concatenate([part.current_a for part in new]) if new else np.empty(0, np.float32)
+    recent = fresh[: len(fresh) // width * width].reshape(-1, width).mean(axis=1)
     return Glimpse(
         n_samples,
         float(newest.current_a[tail].mean()),

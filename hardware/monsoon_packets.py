@@ -41,7 +41,8 @@ _USB_V_SCALE = np.float32(_ADC_V * 2)
 _CALIBRATIONS_AVERAGED = 5
 _CALIBRATIONS_FOR_SCATTER = 8
 _DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
-_ZERO, _REFERENCE = 0x10, 0x30
+_ZERO, _REFERENCE, _ABSENT = 0x10, 0x30, 0xFF
+_BLOCK_PACKETS = 4096
 
 _OBSERVATION = np.dtype(
     {
@@ -123,6 +124,7 @@ class HvpmDecoder:
         self._reference = _RollingCalibration()
         self._last_dropped: int | None = None
         self._last_counter: int | None = None
+        self._n_received = 0
         self.n_total = 0
         self.n_dropped = 0
         self.n_calibrations = 0
@@ -143,18 +145,41 @@ class HvpmDecoder:
             The chunk's measurements; `n_total`, `n_dropped`, `n_calibrations` and `over_current` are the chunk's.
         """
         packets = np.frombuffer(slots, dtype=_SLOT)
+        if len(packets) <= _BLOCK_PACKETS:
+            return self._decode_block(packets)
+        # In blocks that stay in the processor's cache.
+        starts = range(0, len(packets), _BLOCK_PACKETS)
+        return concatenate([self._decode_block(packets[i : i + _BLOCK_PACKETS]) for i in starts])
+
+    def _decode_block(self, packets: NDArray[np.void]) -> Trace:
         counts = packets["n"]
         index, n_dropped = self._number(packets, counts)
-        if counts.size and counts.min() == 3 and counts.max() == 3:
-            seen = packets["observations"].reshape(-1)
-        else:
-            present = np.arange(3) < counts[:, None]
-            seen = packets["observations"][present]
-            index = index[present]
-        index = index.reshape(-1)
         over = bool((packets["flags"] & OVER_CURRENT_BIT).any())
         self.over_current |= over
-        return self._convert(seen, index, n_dropped, over)
+        seen = packets["observations"]
+        kind = seen["kind"] & np.uint8(0x30)
+        if counts.size and counts.min() < 3:
+            kind[np.arange(3) >= counts[:, None]] = _ABSENT
+        kind = kind.reshape(-1)
+        measured = np.flatnonzero(kind == 0)
+        zero, reference, ends = self._held_calibrations(seen, kind, measured)
+        usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
+        if not usable.all():
+            measured = measured[np.repeat(usable, np.diff(ends, prepend=0))]
+            ends = np.cumsum(np.diff(ends, prepend=0)[usable])
+            zero, reference = zero[usable], reference[usable]
+        return Trace(
+            index=index.reshape(-1)[measured],
+            current_a=self._amperes(seen, measured, zero, reference, ends),
+            supply_v=_column(seen, "main_v", measured) * _MAIN_V_SCALE,
+            usb_v=_column(seen, "usb_v", measured) * _USB_V_SCALE,
+            rate_hz=RATE_HZ,
+            n_total=int(counts.sum(dtype=np.int64)) + n_dropped,
+            n_dropped=n_dropped,
+            n_calibrations=int(((kind == _ZERO) | (kind == _REFERENCE)).sum()),
+            over_current=over,
+            zero_se_a=self._zero_se_a(),
+        )
 
     def _number(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
         """Sample numbers (k, 3), corrected by what the device and the host lost, and the number lost."""
@@ -176,9 +201,11 @@ class HvpmDecoder:
         previous[0] = dropped[0] if self._last_dropped is None else self._last_dropped
         previous[1:] = dropped[:-1]
         lost = (dropped - previous) & 0xFFFF
-        unreliable = _DROPS_UNRELIABLE_SAMPLES - self.n_total
-        if unreliable > 0:
-            lost[np.cumsum(counts, dtype=np.int64) <= unreliable] = 0
+        if self._n_received < _DROPS_UNRELIABLE_SAMPLES:
+            # By samples that came, not by sample numbers: the same packets must decode alike in any chunks.
+            received = self._n_received + np.cumsum(counts, dtype=np.int64)
+            lost[received <= _DROPS_UNRELIABLE_SAMPLES] = 0
+        self._n_received += int(counts.sum(dtype=np.int64))
         before = np.empty_like(counter)
         before[0] = (counter[0] - 1) & 15 if self._last_counter is None else self._last_counter
         before[1:] = counter[:-1]
@@ -188,67 +215,73 @@ class HvpmDecoder:
             lost += 3 * skipped
         return lost
 
-    def _convert(self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over_current: bool) -> Trace:
-        kind = seen["kind"] & 0x30
-        if kind.any():
-            measured = np.flatnonzero(kind == 0)
-            zero, reference, n_calibrations = self._calibrations(seen, kind, measured)
-            seen, index = seen[measured], index[measured]
-            usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
-            if not usable.all():
-                seen, index, zero, reference = seen[usable], index[usable], zero[usable], reference[usable]
-        else:
-            zero, reference, n_calibrations = self._zero.latest[None], self._reference.latest[None], 0
-            if not self.calibrated:
-                seen, index = seen[:0], index[:0]
-        return Trace(
-            index=index,
-            current_a=self._amperes(seen, zero, reference),
-            supply_v=seen["main_v"] * _MAIN_V_SCALE,
-            usb_v=seen["usb_v"] * _USB_V_SCALE,
-            rate_hz=RATE_HZ,
-            n_total=int(len(kind) + n_dropped),
-            n_dropped=n_dropped,
-            n_calibrations=n_calibrations,
-            over_current=over_current,
-            zero_se_a=self._zero_se_a(),
-        )
-
     def _zero_se_a(self) -> float:
         if not self.calibrated:
             return 0.0
         span = float(self._reference.latest[0] - self._zero.latest[0]) - self._scale.coarse_zero_offset
         return self._zero.standard_error() * self._scale.coarse_scale / 1e3 / span
 
-    def _calibrations(
+    def _held_calibrations(
         self, seen: NDArray[np.void], kind: NDArray[np.uint8], measured: NDArray[np.intp]
-    ) -> tuple[FloatArray, FloatArray, int]:
-        """Zero and reference codes (m, 2) that hold at each measurement, and how many calibrations came."""
-        held = []
-        n_calibrations = 0
-        for rolling, code in ((self._zero, _ZERO), (self._reference, _REFERENCE)):
-            at = np.flatnonzero(kind == code)
-            n_calibrations += len(at)
-            if len(at):
-                rows = seen[at]
-                codes = np.stack([rows["coarse"], rows["fine"]], axis=1).astype(np.float64)
-                held.append(rolling.step(codes)[np.searchsorted(at, measured)])
-            else:
-                held.append(np.broadcast_to(rolling.latest, (len(measured), 2)))
-        self.n_calibrations += n_calibrations
-        return held[0], held[1], n_calibrations
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+        """What holds between calibrations.
 
-    def _amperes(self, seen: NDArray[np.void], zero: FloatArray, reference: FloatArray) -> NDArray[np.float32]:
-        scale = self._scale
+        Returns:
+            Zero codes (s, 2) and reference codes (s, 2) of each stretch between calibrations, and the number of
+            measurements up to the end of each stretch (s,).
+        """
+        at_zero, at_reference = np.flatnonzero(kind == _ZERO), np.flatnonzero(kind == _REFERENCE)
+        zeros = self._zero.step(_codes(seen, at_zero)) if len(at_zero) else self._zero.latest[None]
+        references = (
+            self._reference.step(_codes(seen, at_reference)) if len(at_reference) else self._reference.latest[None]
+        )
+        self.n_calibrations += len(at_zero) + len(at_reference)
+        turns = np.sort(np.concatenate([at_zero, at_reference]))
+        starts = np.concatenate([[-1], turns])
+        ends = np.append(np.searchsorted(measured, turns), len(measured))
+        zero = zeros[np.searchsorted(at_zero, starts, side="right")]
+        reference = references[np.searchsorted(at_reference, starts, side="right")]
+        return zero, reference, ends
+
+    def _amperes(
+        self,
+        seen: NDArray[np.void],
+        measured: NDArray[np.intp],
+        zero: FloatArray,
+        reference: FloatArray,
+        ends: NDArray[np.intp],
+    ) -> NDArray[np.float32]:
+        scale, lengths = self._scale, np.diff(ends, prepend=0)
+        coarse = _column(seen, "coarse", measured)
         zero_coarse = zero[:, 0] + scale.coarse_zero_offset
-        zero_fine = zero[:, 1] + scale.fine_zero_offset
-        coarse_a = (seen["coarse"] - zero_coarse) * (scale.coarse_scale / 1e3 / (reference[:, 0] - zero_coarse))
-        fine_code = seen["fine"]
+        gain = scale.coarse_scale / 1e3 / (reference[:, 0] - zero_coarse)
+        coarse -= _spread(zero_coarse, lengths)
+        coarse *= _spread(gain, lengths)
+        fine_code = seen["fine"].reshape(-1)[measured]
         in_fine = fine_code < _FINE_LIMIT
-        if not in_fine.any():
-            return coarse_a.astype(np.float32)
-        fine_a = (fine_code - zero_fine) * (scale.fine_scale / 1e6 / (reference[:, 1] - zero_fine))
-        return np.where(in_fine, fine_a, coarse_a).astype(np.float32)
+        if in_fine.any():
+            zero_fine = zero[:, 1] + scale.fine_zero_offset
+            gain_fine = scale.fine_scale / 1e6 / (reference[:, 1] - zero_fine)
+            fine_a = (fine_code.astype(np.float32) - _spread(zero_fine, lengths)) * _spread(gain_fine, lengths)
+            np.copyto(coarse, fine_a, where=in_fine)
+        return coarse
+
+
+def _column(seen: NDArray[np.void], name: str, measured: NDArray[np.intp]) -> NDArray[np.float32]:
+    """One channel of the measurements as floats (m,)."""
+    return seen[name].astype(np.float32).reshape(-1)[measured]
+
+
+def _codes(seen: NDArray[np.void], at: NDArray[np.intp]) -> FloatArray:
+    """Coarse and fine codes (k, 2) of some observations."""
+    rows = seen[at // 3, at % 3]
+    return np.stack([rows["coarse"], rows["fine"]], axis=1).astype(np.float64)
+
+
+def _spread(values: FloatArray, lengths: NDArray[np.intp]) -> NDArray[np.float32]:
+    """A value for each measurement of each stretch; one value where there is one stretch."""
+    narrow = values.astype(np.float32)
+    return narrow if len(narrow) == 1 else np.repeat(narrow, lengths)
 
 
 def concatenate(parts: list[Trace], rate_hz: float = RATE_HZ) -> Trace:
