@@ -26,7 +26,7 @@ from db.rows import (
     VisitOutcome,
     WindowState,
 )
-from db.schema import BenchSession, Campaign, Energy, Incident, Task, Visit, Window
+from db.schema import BenchSession, Campaign, Energy, Incident, Meter, Phone, Task, Visit, Window
 
 CAUSES = ("push", "settle", "reconnect", "other")
 """Where bench time goes besides measuring."""
@@ -93,6 +93,33 @@ def count_sessions(db: Database, campaign_id: int) -> int:
     with db.read() as tx:
         mine = BenchSession.campaign_id == campaign_id
         return tx.scalar(select(func.count()).select_from(BenchSession).where(mine)) or 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equipment:
+    """What a session was measured with."""
+
+    meter_serial: str
+    phone_serial: str
+    phone_model: str
+    build_fingerprint: str
+    tool_sha256: str
+
+
+def equipment_of(db: Database, campaign_id: int) -> Equipment | None:
+    """What the campaign's first session was measured with; None before there was one."""
+    statement = (
+        select(Meter.serial, Phone.serial, Phone.model, Phone.build_fingerprint, BenchSession.tool_sha256)
+        .join(Meter, Meter.id == BenchSession.meter_id)
+        .join(Phone, Phone.id == BenchSession.phone_id)
+        .where(BenchSession.campaign_id == campaign_id)
+        .order_by(BenchSession.id)
+        .limit(1)
+    )
+    names = [field.name for field in fields(Equipment)]
+    with db.read() as tx:
+        row = tx.execute(statement).first()
+    return None if row is None else Equipment(**dict(zip(names, row, strict=True)))
 
 
 def energies_of(db: Database, task_ids: Sequence[int], analysis_version: int) -> dict[int, list[EnergyRow]]:

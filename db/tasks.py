@@ -62,6 +62,20 @@ def release(db: Database, task_ids: Sequence[int]) -> None:
             tx.execute(_unclaimed().where(Task.id.in_(ids)))
 
 
+def reopen(db: Database, task_ids: Sequence[int]) -> None:
+    """Make tasks that are done pending again: they are to be visited more often."""
+    with db.write() as tx:
+        for ids in in_batches(list(task_ids)):
+            tx.execute(update(Task).where(Task.id.in_(ids), Task.state == "done").values(state="pending"))
+
+
+def done_tasks(db: Database, campaign_id: int) -> list[TaskRow]:
+    """The architecture tasks that are done, by ordinal."""
+    with db.read() as tx:
+        mine = (Task.campaign_id == campaign_id, Task.role == "architecture", Task.state == "done")
+        return [_task_row(row) for row in tx.execute(_tasks().where(*mine).order_by(Task.ordinal))]
+
+
 def release_session(tx: Session, session_id: int) -> int:
     """Give back all claims of a session; returns how many there were."""
     ids = tx.scalars(select(Task.id).where(Task.claimed_by == session_id)).all()

@@ -32,6 +32,8 @@ _PIECE_BYTES = 65536
 _TRANSFER_TIMEOUT_S = 30.0
 _GONE_POLL_S, _BACK_POLL_S = 0.1, 0.5
 _ROOT_TIMEOUT_S = 20.0
+# Without it adbutils waits for ever for a server that accepts and says nothing.
+_SERVER_TIMEOUT_S = 10.0
 _CABLE_HINT = "Check the USB cable and that the phone shows `device` in `adb devices`."
 
 
@@ -51,7 +53,8 @@ def phone_states(host: str, port: int) -> dict[str, str]:
         PhoneNotFound: there is no adb server.
     """
     try:
-        return {info.serial: info.state for info in adbutils.AdbClient(host, port).list()}
+        client = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S)
+        return {info.serial: info.state for info in client.list()}
     except (AdbError, OSError) as error:
         raise PhoneNotFound(
             "phone", "ask the adb server", str(error), "Start the adb server: `adb start-server`."
@@ -97,7 +100,7 @@ class AdbLink:
         self._host, self._port = host, port
         self.serial = _choose(phone_states(host, port), serial)
         self.name = f"phone {self.serial}"
-        self._device = adbutils.AdbClient(host, port).device(serial=self.serial)
+        self._device = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S).device(serial=self.serial)
         self._root_prefix: tuple[str, ...] = ()
 
     def run(self, command: str, *, check: bool = True, timeout_s: float = 30.0) -> CommandResult:

@@ -161,9 +161,9 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
     deadline = Deadline(devices.clock, _BOOT_TIMEOUT_S)
     while True:
         states = phone_states(devices.adb_host, devices.adb_port)
-        if settings.phone_serial in states or (settings.phone_serial is None and states):
-            break
-        if deadline.passed:
+        wanted = states if settings.phone_serial is None else {settings.phone_serial: states.get(settings.phone_serial)}
+        # A phone that is just coming back is "offline" or "unauthorized" for a moment.
+        if "device" in wanted.values() or deadline.passed:
             break
         devices.clock.sleep(_POLL_S)
     try:
@@ -180,7 +180,8 @@ def _hand_back(meter: PowerMeter) -> None:
     try:
         if meter.passthrough() is not Passthrough.ON:
             meter.set_passthrough(Passthrough.ON)
-    except HardwareError as error:
+    # OSError is what libusb itself raises for a unit that has gone: it must not hide the error that is on its way.
+    except (HardwareError, OSError) as error:
         log.error("USB passthrough could not be switched on again: %s", error)
     finally:
         meter.close()

@@ -6,17 +6,18 @@ says, not what was asked for. Unknown flags only warn, with exit code 0. (tensor
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 from hardware.phone import ToolFlags
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_COUNT = re.compile(r"\bcount=(\d+)\b(.*)")
+_COUNT = re.compile(r"\bcount=(\d{1,12})\b(.*)")
 _STATISTIC = re.compile(rf"\b([a-z]\w*)=({_NUMBER})")
 _SUMMARY = re.compile(r"(?:Average i|I)nference timings in us: (.*)")
 _SUMMARY_ITEM = re.compile(rf"([A-Za-z][A-Za-z ()]*): ({_NUMBER})")
-_LITERT_LINE = re.compile(rf"\bInference \(avg\):\s+({_NUMBER}) ms \((\d+) runs\)")
+_LITERT_LINE = re.compile(rf"\bInference \(avg\):\s+({_NUMBER}) ms \((\d{{1,12}}) runs\)")
 _FAILURE = re.compile(
     r"^(?:ERROR: |FATAL: )|Benchmarking failed|Aborted|Segmentation fault|inaccessible or not found|"
     r"can't execute|not executable"
@@ -101,9 +102,10 @@ def _result(text: str) -> ToolResult | None:
     n_runs, statistics = counts[-1]
     mean_us = _mean_us(text) or float(statistics.get("avg") or statistics.get("curr") or "nan")
     # A run whose statistics line is missing has only one count line: that of the warm-up.
-    if len(counts) < 2 or n_runs < 1 or not mean_us > 0:
+    sd_us = float(statistics.get("std", 0.0))
+    if len(counts) < 2 or n_runs < 1 or not 0 < mean_us < math.inf or not 0 <= sd_us < math.inf:
         return None
-    return ToolResult(n_runs, mean_us / 1e3, float(statistics.get("std", 0.0)) / 1e3)
+    return ToolResult(n_runs, mean_us / 1e3, sd_us / 1e3)
 
 
 def _mean_us(text: str) -> float | None:

@@ -14,7 +14,7 @@ import usb.core
 from Monsoon import HVPM, Operations, pmapi
 
 from hardware.clock import Clock, Deadline
-from hardware.errors import MeterFault, MeterNotFound, OverCurrent, SeveralMeters, UsbLost
+from hardware.errors import MeterFault, MeterNotFound, SeveralMeters, UsbLost
 from hardware.hvpm_reader import UsbRecording
 from hardware.meter import MeterInfo, Passthrough, SupplyLimits
 from hardware.monsoon_packets import HvpmScale
@@ -125,7 +125,7 @@ class HvpmMeter:
             self._device = device
             self._stop_if_sampling()
             self.info = self._identify(chosen, simulated)
-        except usb.core.USBError as error:
+        except (usb.core.USBError, UsbLost) as error:
             raise MeterNotFound(self._name, "open", str(error), _UDEV_HINT) from error
         self._scale = HvpmScale(
             fine_scale=self.info.calibration["main_fine_scale"],
@@ -135,7 +135,10 @@ class HvpmMeter:
         )
 
     def _read(self, opcode: int, n_bytes: int, signed: bool = False) -> int:
-        return int(self._monsoon.Protocol.getValue(opcode, n_bytes, signed))
+        try:
+            return int(self._monsoon.Protocol.getValue(opcode, n_bytes, signed))
+        except usb.core.USBError as error:
+            raise UsbLost(self._name, f"read register {opcode:#x}", str(error), _UDEV_HINT) from error
 
     def _identify(self, serial: str, simulated: bool) -> MeterInfo:
         codes = Operations.OpCodes
@@ -248,9 +251,8 @@ class HvpmMeter:
 
         Raises:
             UsbLost: sampling could not be started.
-            OverCurrent: the protection is already on.
         """
-        self._stop_if_sampling()
+        self._command("stop sampling", self._stop_if_sampling)
         self._command("choose voltage channel", lambda: self._monsoon.setVoltageChannel(0))
         recording = UsbRecording(self._device, self._name, self._scale, self._clock)
         self._command("start sampling", lambda: self._monsoon.StartSampling(_CALIBRATION_PERIOD_MS, _FOREVER))
@@ -264,16 +266,6 @@ class HvpmMeter:
             except usb.core.USBError as error:
                 recording.fail(UsbLost(self._name, "stop sampling", str(error), _UDEV_HINT))
             recording.join()
-
-    def check_protection(self, recording: UsbRecording) -> None:
-        """Raise if the recording has seen the over-current or thermal flag."""
-        if recording.glimpse().over_current:
-            raise OverCurrent(
-                self._name,
-                "sample",
-                "the over-current or thermal flag is set: the output is off",
-                "Look for a short or a hot meter before switching on again.",
-            )
 
     def close(self) -> None:
         """Give the USB device back; output and passthrough stay as they are."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import serial
 
 from hardware.clock import Clock, Deadline
-from hardware.errors import MeterFault, MeterNotFound, OverCurrent, UsbLost
+from hardware.errors import MeterFault, MeterNotFound, UsbLost
 from hardware.lvpm_frames import (
     REQUEST_STATUS,
     START,
@@ -235,16 +235,6 @@ class LvpmMeter:
             except UsbLost as error:
                 recording.fail(error)
             recording.join()
-
-    def check_protection(self, recording: SerialRecording) -> None:
-        """Raise if the recording has seen the over-current flag."""
-        if recording.glimpse().over_current:
-            raise OverCurrent(
-                self._name,
-                "sample",
-                "the over-current flag is set: the output is off",
-                "Look for a short or a hot meter before switching on again.",
-            )
 
     def close(self) -> None:
         """Give the port back; output and passthrough stay as they are."""

@@ -16,7 +16,8 @@ leave() { note "left $1 $(date +%s.%N)"; echo lab > /sys/power/wake_unlock; exit
 # Seven chips of Barker's code, busy or idle, so that the trace and the phone's clock can be laid side by side.
 sync_code() {
   for chip in 1 1 1 0 0 1 0; do
-    note "chip $1 $chip $(date +%s.%N)"
+    # Not flushed to storage here: that would take its time between the stamp and the chip.
+    echo "chip $1 $chip $(date +%s.%N)" >> journal
     if [ "$chip" = 1 ]; then spin "$chip_s"; else sleep "$chip_s"; fi
   done
   note "chips $1 $(date +%s.%N)"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hardware.adb import AdbLink
 from hardware.clock import Deadline
-from hardware.errors import CommandFailed, SettingRefused
+from hardware.errors import CommandFailed, PhoneFault, SettingRefused
 from hardware.phone import ClockLock
 
 FOLDER = "/data/local/tmp/lab"
@@ -79,8 +79,8 @@ def read_setting(link: AdbLink, setting: Setting) -> str:
     output = link.run(setting.read).stdout
     if setting.name == "screen":
         words = [line.partition("=")[2].strip() for line in output.splitlines() if "mWakefulness=" in line]
-        # A phone with an always-on display dozes with its screen off.
-        return words[0].replace("Dozing", "Asleep") if words else ""
+        # A phone with an always-on display dozes with its screen off; one that dreams has it on.
+        return ("Asleep" if words[0] in ("Asleep", "Dozing") else "Awake") if words else ""
     return output.strip()
 
 
@@ -94,14 +94,21 @@ def apply_settings(link: AdbLink, lock: ClockLock) -> dict[str, str]:
         SettingRefused: the phone did not take a value.
     """
     settings = settings_for(lock)
-    before = {setting.name: read_setting(link, setting) for setting in settings}
-    link.run(f"mkdir -p {FOLDER}")
+    before = {setting.name: _read_first(link, setting) for setting in settings}
+    make_folder(link, FOLDER)
     note = {"lock": [lock.name, lock.core, lock.policy, lock.freq_khz], "before": before}
     link.push(json.dumps(note).encode(), NOTE_PATH)
     for setting in settings:
         if before[setting.name]:
             _set(link, setting, setting.wanted)
     return before
+
+
+def _read_first(link: AdbLink, setting: Setting) -> str:
+    try:
+        return read_setting(link, setting)
+    except CommandFailed as error:
+        raise _refused(link, setting, setting.wanted, error.evidence) from error
 
 
 def _set(link: AdbLink, setting: Setting, value: str) -> None:
@@ -126,6 +133,11 @@ def _refused(link: AdbLink, setting: Setting, value: str, evidence: str) -> Sett
     )
 
 
+def make_folder(link: AdbLink, path: str) -> None:
+    """Make a folder at or below FOLDER; files are pushed into FOLDER by adbd, which is not root where `su` is."""
+    link.run(f"mkdir -p {path} && chmod 777 {FOLDER}")
+
+
 def left_behind(link: AdbLink) -> bool:
     """A note of settings that were never given back lies on the phone."""
     return link.run(f"test -f {NOTE_PATH}", check=False).exit_code == 0
@@ -139,12 +151,11 @@ def restore_settings(link: AdbLink) -> list[str]:
 
     Raises:
         SettingRefused: some could not be given back; the note stays.
+        PhoneFault: the note cannot be read.
     """
     if not left_behind(link):
         return []
-    note = json.loads(link.pull(NOTE_PATH))
-    settings = settings_for(ClockLock(*note["lock"]))
-    before: dict[str, str] = note["before"]
+    settings, before = _read_note(link)
     problems = list[str]()
     for setting in _widening_first(settings):
         value = before.get(setting.name, "")
@@ -152,7 +163,7 @@ def restore_settings(link: AdbLink) -> list[str]:
             continue
         try:
             _set(link, setting, value)
-        except SettingRefused as error:
+        except (SettingRefused, CommandFailed) as error:
             problems.append(str(error))
     if problems:
         raise SettingRefused(
@@ -163,6 +174,20 @@ def restore_settings(link: AdbLink) -> list[str]:
         )
     link.run(f"rm -f {NOTE_PATH}")
     return [setting.name for setting in settings]
+
+
+def _read_note(link: AdbLink) -> tuple[tuple[Setting, ...], dict[str, str]]:
+    text = link.pull(NOTE_PATH).decode(errors="replace")
+    try:
+        note = json.loads(text)
+        return settings_for(ClockLock(*note["lock"])), dict(note["before"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise PhoneFault(
+            link.name,
+            "read what the settings were",
+            f"the note is damaged: {text[:60]!r}",
+            f"Reboot the phone, look at its airplane mode, then remove the note: `adb shell rm {NOTE_PATH}`.",
+        ) from error
 
 
 def _widening_first(settings: Sequence[Setting]) -> list[Setting]:

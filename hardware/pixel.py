@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 from hardware.adb import AdbLink
 from hardware.benchmark_tool import flag_line
-from hardware.clock import Clock
-from hardware.errors import AdbLost, PhoneFault, SettingRefused, ToolMissing
+from hardware.clock import Clock, Deadline
+from hardware.errors import AdbLost, CommandFailed, HardwareError, PhoneFault, ToolMissing
 from hardware.phone import ClockLock, ClockReading, PhoneInfo, QueuedModel, QueueTiming, ToolFlags
-from hardware.phone_settings import FOLDER, apply_settings, left_behind, restore_settings
+from hardware.phone_settings import FOLDER, apply_settings, left_behind, make_folder, restore_settings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ SKIN_ZONE = "sdm-therm"
 _WINDOW = f"{FOLDER}/window"
 _ARCHIVE = f"{FOLDER}/window.tar"
 _RESULT = f"{FOLDER}/result.tar"
-_BOOT_POLL_S = 0.5
+_START_TIMEOUT_S = 10.0
+_BOOT_TIMEOUT_S, _BOOT_POLL_S = 120.0, 0.5
 
 
 class Pixel:
@@ -125,7 +126,7 @@ class Pixel:
         """Restore while an error is on its way; a failure of that is noted on the error, not put in its place."""
         try:
             restore_settings(self._link)
-        except (SettingRefused, AdbLost) as failure:
+        except HardwareError as failure:
             log.error("%s", failure)
             error.add_note(f"The phone's settings were not given back: {failure}. They will be at the next start.")
 
@@ -149,7 +150,7 @@ class Pixel:
         archive = _archive(models, _settings_text(lock, flags, timing, self._skin_path))
         self.stop_queue()
         self._link.run(f"rm -rf {_WINDOW} {_ARCHIVE} {_RESULT}")
-        self._link.run(f"mkdir -p {_WINDOW}")
+        make_folder(self._link, _WINDOW)
         self._link.push(archive, _ARCHIVE)
         listing = self._link.run(
             f"cd {_WINDOW} && tar -xf {_ARCHIVE} && rm -f {_ARCHIVE} && sha256sum models/*.tflite"
@@ -170,12 +171,16 @@ class Pixel:
         The shell lives on for a moment: adbd kills what has not yet left its session when the shell returns.
 
         Raises:
-            PhoneFault: the runner did not start.
+            CommandFailed: the runner did not start.
         """
         self._link.run(f"setsid nohup sh {_WINDOW}/phone_runner.sh {_WINDOW} < /dev/null > /dev/null 2>&1 & sleep 0.5")
-        journal = self._link.run(f"cat {_WINDOW}/journal", check=False).stdout
-        if not journal.startswith("started"):
-            raise PhoneFault(self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`.")
+        deadline = Deadline(self._clock, _START_TIMEOUT_S)
+        while not (journal := self._link.run(f"cat {_WINDOW}/journal", check=False).stdout).startswith("started"):
+            if deadline.passed:
+                raise CommandFailed(
+                    self._link.name, "start the queue", f"the journal says {journal!r}", "Run `lab doctor`."
+                )
+            self._clock.sleep(0.5)
 
     def stop_queue(self) -> None:
         """End a queue that is still running, with all its processes, and let the phone sleep again.
@@ -194,7 +199,7 @@ class Pixel:
         Raises:
             AdbLost, CommandFailed: it could not be brought back.
         """
-        self._link.run(f"cd {_WINDOW} && tar -cf {_RESULT} journal out")
+        self._link.run(f"cd {_WINDOW} && tar -cf {_RESULT} journal out && chmod 644 {_RESULT}")
         return self._link.pull(_RESULT)
 
     def wait_gone(self, timeout_s: float) -> None:
@@ -207,8 +212,20 @@ class Pixel:
 
 
 def wait_booted(link: AdbLink, clock: Clock) -> None:
-    """Wait until Android says that it has started."""
+    """Wait until Android says that it has started.
+
+    Raises:
+        AdbLost: it does not say so in time.
+    """
+    deadline = Deadline(clock, _BOOT_TIMEOUT_S)
     while link.run("getprop sys.boot_completed").stdout.strip() != "1":
+        if deadline.passed:
+            raise AdbLost(
+                link.name,
+                "wait until it has booted",
+                f"still booting after {_BOOT_TIMEOUT_S:g} s",
+                "Look at the phone's screen; then run the same command again.",
+            )
         clock.sleep(_BOOT_POLL_S)
 
 

@@ -1,7 +1,8 @@
 """Reads what `phone_runner.sh` leaves on the phone: its journal, and the outputs and snapshots of each run.
 
 Journal lines: `started T`, `unplugged T`, `chip NAME BUSY T`, `chips NAME T`, `begin N T`, `end N CODE T`,
-`left CODE T`; T is the phone's wall clock in seconds. The last line may be cut short.
+`left CODE T`; T is the phone's wall clock in seconds. A line that was cut short, or run together with the next, is
+left out.
 """
 
 from __future__ import annotations
@@ -37,32 +38,37 @@ def read_report(device: str, archive: bytes) -> QueueReport:
     exit_code = None
     for line in files["journal"].decode(errors="replace").splitlines():
         match line.split():
-            case ["chip", name, busy, stamp] if _is_number(stamp):
+            case ["chip", name, busy, stamp] if busy in ("0", "1") and _is_stamp(stamp):
                 chips.setdefault(name, []).append((float(stamp), busy == "1"))
-            case ["chips", name, stamp] if _is_number(stamp) and name in chips:
+            case ["chips", name, stamp] if _is_stamp(stamp) and name in chips:
                 codes[name] = SyncCode(tuple(chips[name]), float(stamp))
-            case ["begin", number, stamp] if _is_number(stamp):
+            case ["begin", number, stamp] if _is_count(number) and _is_stamp(stamp):
                 began[int(number)] = float(stamp)
-            case ["end", number, code, stamp] if _is_number(stamp) and int(number) in began:
-                runs[int(number)] = _run(int(number), int(code), began[int(number)], float(stamp), files)
-            case ["left", code, *_]:
+            case ["end", number, code, stamp] if _is_count(number) and _is_count(code) and _is_stamp(stamp):
+                if int(number) in began:
+                    runs[int(number)] = _run(int(number), int(code), began[int(number)], float(stamp), files)
+            case ["left", code, stamp] if _is_count(code) and _is_stamp(stamp):
                 exit_code = int(code)
             case _:
                 continue
     return QueueReport(codes, runs, exit_code)
 
 
-def _is_number(text: str) -> bool:
+def _is_stamp(text: str) -> bool:
     """A whole stamp: `date +%s.%N` always prints nine decimals, a torn line does not."""
-    return re.fullmatch(r"\d+\.\d{9}", text) is not None
+    return re.fullmatch(r"[0-9]{1,12}\.[0-9]{9}", text) is not None
+
+
+def _is_count(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,15}", text) is not None
 
 
 def _unpack(device: str, archive: bytes) -> dict[str, bytes]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as packed:
             members = [m for m in packed.getmembers() if m.isfile()]
             return {m.name.removeprefix("./"): _content(packed, m) for m in members}
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, EOFError) as error:
         raise PhoneFault(
             device, "read the results", f"the archive is damaged: {error}", "Run the window again."
         ) from error
@@ -93,13 +99,13 @@ def _run(number: int, code: int, began_s: float, ended_s: float, files: dict[str
 
 def _temperature(text: str) -> float:
     """Degrees from a thermal zone, which counts thousandths."""
-    return int(text) / 1000 if text.strip().lstrip("-").isdigit() else _MISSING_C
+    return int(text) / 1000 if _is_count(text.strip().removeprefix("-")) else _MISSING_C
 
 
 def _residency(text: str) -> dict[int, float]:
     """cpufreq's time_in_state: kHz and units of 10 ms -> kHz and seconds."""
     pairs = (line.split() for line in text.splitlines())
-    return {int(p[0]): int(p[1]) / 100 for p in pairs if len(p) == 2 and p[0].isdigit() and p[1].isdigit()}
+    return {int(p[0]): int(p[1]) / 100 for p in pairs if len(p) == 2 and _is_count(p[0]) and _is_count(p[1])}
 
 
 def _log_lines(text: str) -> list[tuple[float, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +34,6 @@ from lab.raw_window import RawWindow
 # Idle stretch before a run: processes start in its last hundredths, snapshots are taken before it.
 _GAP_HEAD_S, _GAP_TAIL_S = 0.03, 0.03
 _EDGE_BEFORE_S, _EDGE_AFTER_S, _EDGE_BIN_S = 0.10, 0.15, 0.002
-USB_ON_V = 0.5
 
 
 class WindowUnusable(Exception):
@@ -71,6 +71,41 @@ class AnalysedWindow:
     n_samples: int
     n_dropped: int
     usb_max_v: float
+
+
+_MODELS_OWN_FAULT = ("rejected", "died", "timed out")
+
+
+def bench_trouble(visits: Sequence[Visit], canaries: Collection[int]) -> str | None:
+    """Why a window says something of the bench and nothing of its models; None if it can be used.
+
+    Args:
+        visits: all of a window.
+        canaries: places in the queue of models that are known to work.
+
+    Returns:
+        The commonest reason, if no visit can be trusted and the models themselves cannot be to blame.
+    """
+    if any(visit.outcome in ("accepted", "marginal") for visit in visits):
+        return None
+    blamed = [v for v in visits if v.order in canaries] or [
+        v for v in visits if not (v.outcome == "model_failed" and (v.reason or "").split(":")[0] in _MODELS_OWN_FAULT)
+    ]
+    if not blamed:
+        return None
+    kinds = Counter((visit.reason or "").split(":")[0] for visit in blamed)
+    kind = kinds.most_common(1)[0][0]
+    example = next(v.reason for v in blamed if (v.reason or "").split(":")[0] == kind)
+    return f"no visit of the window can be trusted; most often because of {example}"
+
+
+def distrusted(analysed: AnalysedWindow, reason: str) -> AnalysedWindow:
+    """The window with every result rejected."""
+    visits = tuple(
+        replace(v, outcome="rejected", reason=reason) if v.outcome in ("accepted", "marginal") else v
+        for v in analysed.visits
+    )
+    return replace(analysed, visits=visits)
 
 
 def decode(raw: RawWindow) -> Trace:
@@ -112,8 +147,8 @@ def analyse(raw: RawWindow, profile: BenchProfile, trace: Trace | None = None) -
         for order, sha256 in enumerate(raw.model_sha256)
     ]
     useful_s = sum(i.duration_s for i in intervals.values() if i is not None)
-    cut = _unplugged(trace)
-    return AnalysedWindow(tuple(visits), clock, difference, useful_s, trace.n_total, trace.n_dropped, cut)
+    usb_max_v = _highest_usb(trace, report, clock)
+    return AnalysedWindow(tuple(visits), clock, difference, useful_s, trace.n_total, trace.n_dropped, usb_max_v)
 
 
 def _report(raw: RawWindow) -> QueueReport:
@@ -123,11 +158,15 @@ def _report(raw: RawWindow) -> QueueReport:
         raise WindowUnusable(str(error)) from error
 
 
-def _unplugged(trace: Trace) -> float:
-    """Typical USB voltage of the middle half of the recording."""
-    quarter = len(trace.usb_v) // 4
-    middle = trace.usb_v[quarter : 3 * quarter or None]
-    return float(np.median(middle)) if len(middle) else 0.0
+def _highest_usb(trace: Trace, report: QueueReport, clock: ClockMap) -> float:
+    """Highest USB voltage between the sync codes, in means of a tenth of a second."""
+    part = trace.between(
+        clock.to_meter(report.codes["first"].chips[0][0]), clock.to_meter(report.codes["last"].ended_s)
+    )
+    usb_v = trace.usb_v[part]
+    width = max(1, round(trace.rate_hz / 10))
+    whole = len(usb_v) // width * width
+    return float(usb_v[:whole].reshape(-1, width).mean(axis=1).max()) if whole else 0.0
 
 
 def _align(raw: RawWindow, report: QueueReport, trace: Trace) -> tuple[ClockMap, float]:
@@ -139,8 +178,10 @@ def _align(raw: RawWindow, report: QueueReport, trace: Trace) -> tuple[ClockMap,
     except AlignmentFailed as error:
         raise WindowUnusable(str(error)) from error
     by_adb = map_by_adb(raw.clock_before, raw.clock_after, raw.sampling_started_s)
-    moments = (first.chips[0][0], last.ended_s)
-    return by_codes, max(difference_ms(by_codes, by_adb, moment) for moment in moments)
+    # In the middle, where the two clocks' rates matter least; what half a round trip hides cannot be held against it.
+    middle_s = (first.chips[0][0] + last.ended_s) / 2
+    hidden_ms = max(raw.clock_before.half_round_trip_s, raw.clock_after.half_round_trip_s) * 1e3
+    return by_codes, max(0.0, difference_ms(by_codes, by_adb, middle_s) - hidden_ms)
 
 
 def measured_interval(run: RunReport, clock: ClockMap) -> Interval | None:
@@ -184,7 +225,7 @@ def _visit(
     except TooFewSamples as error:
         return without_energy("rejected", f"samples: {error}")
     energy = energy_of(power, idle, tool)
-    usb_on, sag_v = _supply(trace, measured, raw.supply_v)
+    usb_on, sag_v = _supply(trace, measured, raw.supply_v, profile.gates.max_usb_v)
     edge_ms = falling_edge_ms(trace, measured.end_s, (power.power_w + idle[0]) / 2)
     gates = judge(window, RunEvidence(run, tool, measured, power, energy, edge_ms, usb_on, sag_v), profile)
     outcome, reason = verdict(gates)
@@ -200,11 +241,11 @@ def _gaps(order: int, report: QueueReport, clock: ClockMap, gap_s: float) -> lis
     return [Interval(end - gap_s + _GAP_HEAD_S, end - _GAP_TAIL_S) for end in ends]
 
 
-def _supply(trace: Trace, interval: Interval, supply_v: float) -> tuple[float, float]:
-    """Share of samples with USB on, and how far the supply sagged on average."""
+def _supply(trace: Trace, interval: Interval, supply_v: float, usb_on_v: float) -> tuple[float, float]:
+    """Share of samples with USB on, and how far the supply was off its setting on average."""
     part = trace.between(interval.start_s, interval.end_s)
-    usb_on = float((trace.usb_v[part] > USB_ON_V).mean())
-    return usb_on, supply_v - float(trace.supply_v[part].mean())
+    usb_on = float((trace.usb_v[part] > usb_on_v).mean())
+    return usb_on, abs(supply_v - float(trace.supply_v[part].mean()))
 
 
 def falling_edge_ms(trace: Trace, end_s: float, level_w: float) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from db.campaigns import add_tasks, ensure_campaign, set_models
 from db.database import Database
-from db.queries import count_sessions, energies_of, progress, visit_noise
+from db.queries import count_sessions, energies_of, equipment_of, progress, visit_noise
 from db.rows import (
     CampaignRow,
     CampaignSpec,
@@ -33,21 +34,21 @@ from db.rows import (
     WindowSpec,
 )
 from db.sessions import end_session, record_incident, recover_lost, start_session
-from db.tasks import canaries, claim, peek
+from db.tasks import canaries, claim, done_tasks, peek, reopen
 from db.traces import store_trace
 from db.windows import fail_window, finish_window, quarantine_window, start_window
 from hardware.bench import Bench, open_bench
 from hardware.clock import RealClock
 from hardware.errors import HardwareError
 from hardware.phone import QueuedModel
-from lab.analysis import AnalysedWindow, WindowUnusable, analyse
-from lab.bench_lock import device_names, locked
-from lab.canary import CanaryCharts, CanaryVisit
+from lab.analysis import AnalysedWindow, WindowUnusable, analyse, bench_trouble, distrusted
+from lab.bench_lock import device_names, locked, locked_file
+from lab.canary import CanaryAlarm, CanaryCharts, CanaryVisit
 from lab.energy import ANALYSIS_VERSION
-from lab.errors import CampaignStopped
+from lab.errors import CampaignStopped, MixedConditions
 from lab.finders import real_finders
 from lab.model_files import ModelBuilder, ReadyModel
-from lab.plan import VisitNoiseEstimate, arrange, decide, noise_estimate
+from lab.plan import VisitNoiseEstimate, arrange, decide, half_width_frac, noise_estimate
 from lab.profile import BenchProfile
 from lab.raw_window import pack
 from lab.records import energy_row, visit_spec, window_measures
@@ -121,7 +122,10 @@ def measure(
     """
     with ExitStack() as stack:
         holder = f"campaign {plan.name}"
-        stack.enter_context(locked([f"campaign {plan.name} in {db.files_dir.resolve()}"], holder))
+        # Beside the database: whoever can reach it must see the lock.
+        stack.enter_context(
+            locked_file(db.files_dir / f"{_as_file_name(plan.name)}.lock", f"campaign {plan.name}", holder)
+        )
         simulated = profile.simulated is not None
         now = RealClock().utc()
         campaign = ensure_campaign(
@@ -133,13 +137,16 @@ def measure(
                 source="models" if plan.own_models else "sampled",
                 source_detail=plan.source_detail,
                 simulated=simulated,
-                config=profile.precision.model_dump(),
+                config={"conditions": profile.conditions(), "profile": profile.name},
             ),
         )
+        _check_conditions(campaign, profile)
         observe(_step(db, campaign, "preparing the tasks", 0.0))
         add_tasks(db, campaign.campaign_id, plan.tasks)
         # The lock is ours, so whoever of this computer has a session open here is dead.
         recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
+        _check_size(db, campaign, plan)
+        _reopen_imprecise(db, campaign, profile)
         if not peek(db, campaign.campaign_id, 1, profile.precision.max_visits):
             return campaign
         observe(_step(db, campaign, "opening the bench", 0.0))
@@ -149,6 +156,44 @@ def measure(
         bench = stack.enter_context(open_bench(profile.bench_settings(session_number)))
         _Session(db, profile, plan, campaign, bench, observe, should_stop).run()
     return campaign
+
+
+def _as_file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name)
+
+
+def _check_conditions(campaign: CampaignRow, profile: BenchProfile) -> None:
+    """Refuse to go on with a campaign under other conditions than it began with."""
+    before, now = campaign.config.get("conditions", {}), profile.conditions()
+    for name, value in now.items():
+        if before.get(name, value) != value:
+            raise MixedConditions(
+                f"Campaign {campaign.name} was measured with {name}: {before[name]}; this profile has {value}.",
+                "Measurements under different conditions are never mixed: give another name with --campaign.",
+            )
+
+
+def _check_size(db: Database, campaign: CampaignRow, plan: CampaignPlan) -> None:
+    """Refuse a plan that is smaller than what the campaign already has: it would measure all of that."""
+    stored = sum(progress(db, campaign.campaign_id).n_tasks.values())
+    asked = sum(task.role == "architecture" for task in plan.tasks)
+    if stored > asked:
+        raise MixedConditions(
+            f"Campaign {campaign.name} has {stored} models already, more than the {asked} asked for.",
+            f"Give --n {stored} or more to go on with it, or another name with --campaign.",
+        )
+
+
+def _reopen_imprecise(db: Database, campaign: CampaignRow, profile: BenchProfile) -> None:
+    """Make tasks pending again whose interval is wider than is asked for now, where visits are left."""
+    precision = profile.precision
+    measured = visit_noise(db, campaign.campaign_id)
+    noise = noise_estimate(measured.sd_frac, measured.n_pairs, precision)
+    tasks = [task for task in done_tasks(db, campaign.campaign_id) if task.n_attempts < precision.max_visits]
+    known = energies_of(db, [task.task_id for task in tasks], ANALYSIS_VERSION)
+    wide = [id_ for id_, rows in known.items() if half_width_frac(rows, noise) > precision.target_half_width_frac]
+    if wide:
+        reopen(db, wide)
 
 
 def _step(db: Database, campaign: CampaignRow, doing: str, window_s: float) -> Step:
@@ -194,6 +239,7 @@ class _Session:
         bench, profile = self._bench, self._profile
         leftovers = bench.phone.give_back_leftovers()
         self._put_tool()
+        self._check_equipment()
         with bench.phone.prepared(profile.lock) as before:
             self._session_id = start_session(self._db, self._session_spec(before))
             if leftovers:
@@ -212,6 +258,25 @@ class _Session:
             finally:
                 builder.close()
                 end_session(self._db, self._session_id, reason, bench.clock.utc())
+
+    def _check_equipment(self) -> None:
+        """Refuse another phone, meter or build of the tool than the campaign's first session had."""
+        before = equipment_of(self._db, self._campaign.campaign_id)
+        if before is None:
+            return
+        phone, meter = self._bench.phone.info, self._bench.meter.info
+        tool_sha256 = self._bench.phone.tool_sha256(self._profile.tool.path)
+        for what, then, now in (
+            ("phone", before.phone_serial, phone.serial),
+            ("phone's build", before.build_fingerprint, phone.build_fingerprint),
+            ("meter", before.meter_serial, meter.serial),
+            ("benchmark tool", before.tool_sha256, tool_sha256),
+        ):
+            if then != now:
+                raise MixedConditions(
+                    f"Campaign {self._campaign.name} was measured with {what} {then}; this is {now}.",
+                    "Measurements with different equipment are never mixed: give another name with --campaign.",
+                )
 
     def _put_tool(self) -> None:
         tool = self._profile.tool
@@ -323,8 +388,15 @@ class _Session:
             measures = window_measures(run, None, stored)
             self._note_failed(window_id, run, error, measures)
             return
-        self._failures_in_a_row = 0
         by_order = dict(enumerate(tasks))
+        trouble = bench_trouble(analysed.visits, {o for o, task in by_order.items() if task.role == "canary"})
+        if trouble is not None:
+            self._note_failed(window_id, run, WindowUnusable(trouble), window_measures(run, analysed, stored))
+            return
+        self._failures_in_a_row = 0
+        alarm = self._judge_canaries(by_order, analysed)
+        if alarm is not None:
+            analysed = distrusted(analysed, alarm.text)
         visits = [visit_spec(by_order[visit.order].task_id, visit, self._profile) for visit in analysed.visits]
         finish_window(
             self._db,
@@ -336,7 +408,7 @@ class _Session:
                 task_updates=self._updates(by_order, analysed),
             ),
         )
-        self._check_canaries(window_id, by_order, analysed)
+        self._act_on(alarm, window_id)
         self._show("window done")
 
     def _updates(self, by_order: Mapping[int, TaskRow], analysed: AnalysedWindow) -> dict[int, TaskUpdate]:
@@ -359,13 +431,16 @@ class _Session:
         measured = visit_noise(self._db, self._campaign.campaign_id)
         return noise_estimate(measured.sd_frac, measured.n_pairs, self._profile.precision)
 
-    def _check_canaries(self, window_id: int, by_order: Mapping[int, TaskRow], analysed: AnalysedWindow) -> None:
+    def _judge_canaries(self, by_order: Mapping[int, TaskRow], analysed: AnalysedWindow) -> CanaryAlarm | None:
         seen = [
             CanaryVisit(by_order[v.order].ordinal, v.energy.energy_mj, v.energy.latency_ms)
             for v in analysed.visits
             if by_order[v.order].role == "canary" and v.energy is not None and v.outcome in ("accepted", "marginal")
         ]
-        alarm = self._charts.take(seen)
+        return self._charts.take(seen)
+
+    def _act_on(self, alarm: CanaryAlarm | None, window_id: int) -> None:
+        """Quarantine a window whose canaries are out of control; its visits are in the record as rejected already."""
         if alarm is None:
             self._alarms_in_a_row = 0
             return

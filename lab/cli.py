@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from lab.errors import BENCH_UNAVAILABLE, RECORD_UNAVAILABLE, STOPPED, USAGE
+from lab.errors import BENCH_UNAVAILABLE, DEFECT, RECORD_UNAVAILABLE, STOPPED, USAGE
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="lab",
@@ -42,7 +44,7 @@ def register(to: typer.Typer) -> None:
 
 def exit_code_of(error: Exception) -> int | None:
     """The exit code of an error that a person can do something about; None for a defect of the program."""
-    from db.errors import DbError
+    from db.errors import CampaignMismatch, DbError
     from hardware.errors import HardwareError, TransientError
     from lab.errors import LabError
     from search.errors import SearchError
@@ -53,6 +55,8 @@ def exit_code_of(error: Exception) -> int | None:
         return STOPPED
     if isinstance(error, HardwareError):
         return BENCH_UNAVAILABLE
+    if isinstance(error, CampaignMismatch):
+        return USAGE
     if isinstance(error, DbError):
         return RECORD_UNAVAILABLE
     if isinstance(error, SearchError):
@@ -71,7 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         code = exit_code_of(error)
         if code is None:
-            raise
+            log.exception("this is a defect of the program, not of your bench")
+            sys.exit(DEFECT)
         _explain(error)
         sys.exit(code)
 

@@ -251,5 +251,5 @@ def _bench(profile: BenchProfile, passthrough: bool, probes: Probes) -> list[Che
     except HardwareError as error:
         return [Check("bench", "fail", str(error), error.hint)]
     except OSError as error:
-        fix = "Other campaigns are kept out by a lock file: make its folder writable, or set XDG_RUNTIME_DIR."
+        fix = "Other campaigns are kept out by a lock file: make its folder writable, or set LAB_LOCKS."
         return [Check("bench", "fail", f"the bench cannot be locked: {error}", fix)]

@@ -16,6 +16,7 @@ USAGE = 2
 BENCH_UNAVAILABLE = 3
 STOPPED = 4
 RECORD_UNAVAILABLE = 5
+DEFECT = 70
 INTERRUPTED = 130
 
 
@@ -50,6 +51,12 @@ class CampaignStopped(LabError):
     """The campaign cannot go on now; the same command continues it."""
 
     exit_code = STOPPED
+
+
+class MixedConditions(LabError):
+    """The campaign was measured under other conditions, which are never mixed."""
+
+    exit_code = USAGE
 
 
 class BenchLocked(LabError):

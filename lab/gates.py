@@ -47,7 +47,7 @@ class RunEvidence:
         measured: the measured runs, in the trace.
         edge_ms: from the tool's last word to the fall of the power; None if there is no fall.
         usb_on_frac: share of samples in which USB had a voltage.
-        sag_v: by how much the supply was below its setting on average.
+        sag_v: by how much the supply was off its setting on average.
     """
 
     report: RunReport

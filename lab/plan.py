@@ -46,7 +46,7 @@ def sampled_tasks(n: int, seed: int, repeat_frac: float) -> list[TaskSpec]:
 
 
 def model_tasks(models: Sequence[ReadyModel], seed: int, repeat_frac: float) -> list[TaskSpec]:
-    """Tasks for a person's own files."""
+    """Tasks for a person's own files, in the order given."""
     twice = _repeated(len(models), seed, repeat_frac)
     return [
         TaskSpec(role="architecture", ordinal=i, n_wanted=2 if twice[i] else 1, model=model.spec)
@@ -110,12 +110,21 @@ def noise_estimate(sd_frac: float, n_pairs: int, precision: PrecisionSection) ->
 
 
 def half_width_frac(energies: Sequence[EnergyRow], noise: VisitNoiseEstimate) -> float:
-    """Relative half width of the 95 % interval of a model's energy: noise between and within visits."""
+    """Relative half width of the 95 % interval of a model's energy: noise between and within visits.
+
+    It holds within one session of the bench: what all visits of a session share is not in it.
+    """
     if not energies:
         return math.inf
     within = [(row.energy_se_mj / row.energy_mj) ** 2 for row in energies]
     n = len(energies)
     return _Z_95 * math.sqrt((noise.sd_frac**2 + math.fsum(within) / n) / n)
+
+
+def visits_needed(noise: VisitNoiseEstimate, precision: PrecisionSection) -> int:
+    """Visits of one model until its interval is as narrow as asked, as far as the profile allows."""
+    wanted = math.ceil((_Z_95 * noise.sd_frac / precision.target_half_width_frac) ** 2)
+    return max(1, min(wanted, precision.max_visits))
 
 
 def decide(
@@ -135,7 +144,7 @@ def decide(
         failure: what the tool said if it failed on the model in this window, else None.
     """
     attempts = task.n_attempts + 1
-    if failure is not None and (attempts >= 2 or attempts >= precision.max_visits):
+    if failure is not None and not energies and attempts >= min(2, precision.max_visits):
         return TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure)
     enough = len(energies) >= task.n_wanted
     if enough and half_width_frac(energies, noise) <= precision.target_half_width_frac:

@@ -190,8 +190,8 @@ class _Document(_Section):
     simulated: SimulatedSection | None = None
 
     @model_validator(mode="after")
-    def _pulse_differs(self) -> _Document:
-        """The pulse that ends a queue must not look like a run."""
+    def _consistent(self) -> _Document:
+        """What the sections say of each other; the pulse that ends a queue must not look like a run."""
         if self.tool.min_secs + self.tool.warmup_secs < self.window.pulse_s + 0.3:
             raise ValueError(
                 f"tool.min_secs + tool.warmup_secs = {self.tool.min_secs + self.tool.warmup_secs:g} "
@@ -261,7 +261,19 @@ class BenchProfile:
     def with_precision(self, half_width_frac: float) -> BenchProfile:
         """The same profile with another target for the 95 % interval."""
         precision = self.precision.model_copy(update={"target_half_width_frac": half_width_frac})
-        return replace(self, precision=precision)
+        text = f"{self.text}\n# --precision: precision.target_half_width_frac = {half_width_frac:g}\n"
+        return replace(self, precision=precision, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+
+    def conditions(self) -> dict[str, str]:
+        """What must be the same for two measurements to be comparable; a campaign never mixes them."""
+        lock, tool = self.lock, self.tool
+        return {
+            "clock lock": f"cpu{lock.core} at {lock.freq_khz} kHz",
+            "supply": f"{self.supply.voltage_v:g} V",
+            "tool": f"min_secs {tool.min_secs:g}, min_runs {tool.min_runs}, xnnpack {tool.use_xnnpack}",
+            "meter": self.meter.kind,
+            "simulation": "none" if self.simulated is None else f"kernels {self.simulated.kernel_table}",
+        }
 
     def bench_settings(self, session: int) -> BenchSettings:
         """What `open_bench` needs.

@@ -8,6 +8,7 @@ hangs is seen by a power that no longer changes.
 from __future__ import annotations
 
 import enum
+from collections import deque
 
 from hardware.meter import GLIMPSE_STRETCH_S, Glimpse
 
@@ -19,6 +20,7 @@ _STUCK_AFTER_S = 150.0
 _BUSY_A = 0.040
 _PULSE_TOLERANCE_S = 0.12
 _QUIET_BEYOND_GAP_S = 2.0
+_IDLE_STRETCHES = 1500
 
 
 class Sight(enum.Enum):
@@ -35,14 +37,19 @@ class PowerWatch:
     Args:
         pulse_s: length of the pulse that ends a queue.
         gap_s: idle time between runs.
+        n_models: in the queue.
     """
 
-    def __init__(self, pulse_s: float, gap_s: float) -> None:
+    def __init__(self, pulse_s: float, gap_s: float, n_models: int) -> None:
         self._pulse_s, self._quiet_s = pulse_s, gap_s + _QUIET_BEYOND_GAP_S
+        # The sync codes have two bursts each; a model that the tool rejects may be too short to be one.
+        self._fewest_bursts = 4 + n_models // 2
         self._low_since_s: float | None = None
         self._steady_since_s: float | None = None
         self._steady_a = 0.0
-        self._idle_a = float("inf")
+        self._recent_a: deque[float] = deque(maxlen=_IDLE_STRETCHES)
+        self._idle_a = 0.0
+        self._n_bursts = 0
         self._busy_for_s = 0.0
         self._last_burst_s = 0.0
         self._idle_for_s = 0.0
@@ -56,9 +63,16 @@ class PowerWatch:
         """
         if not glimpse.calibrated:
             return Sight.RUNNING
+        self._recent_a.extend(glimpse.recent_a)
+        if self._recent_a:
+            self._idle_a = sorted(self._recent_a)[len(self._recent_a) // 20]
         for current_a in glimpse.recent_a:
             self._follow(current_a)
-        pulse = abs(self._last_burst_s - self._pulse_s) <= _PULSE_TOLERANCE_S and self._idle_for_s >= self._quiet_s
+        pulse = (
+            self._n_bursts > self._fewest_bursts
+            and abs(self._last_burst_s - self._pulse_s) <= _PULSE_TOLERANCE_S
+            and self._idle_for_s >= self._quiet_s
+        )
         if pulse or self._asleep(now_s, glimpse.current_a):
             return Sight.DONE
         if self._steady_since_s is None or abs(glimpse.current_a - self._steady_a) > _CHANGE_A:
@@ -67,18 +81,19 @@ class PowerWatch:
 
     def _follow(self, current_a: float) -> None:
         """Count how long the phone has been busy or idle."""
-        self._idle_a = min(self._idle_a, current_a)
         if current_a > self._idle_a + _BUSY_A:
             self._busy_for_s += GLIMPSE_STRETCH_S
             self._idle_for_s = 0.0
             return
         if self._busy_for_s > 0.0:
             self._last_burst_s = self._busy_for_s
+            self._n_bursts += 1
         self._busy_for_s = 0.0
         self._idle_for_s += GLIMPSE_STRETCH_S
 
     def _asleep(self, now_s: float, current_a: float) -> bool:
-        if current_a >= _ASLEEP_A:
+        # Before its first burst a phone that draws little is one that is settling.
+        if current_a >= _ASLEEP_A or self._n_bursts == 0:
             self._low_since_s = None
             return False
         if self._low_since_s is None:

@@ -16,10 +16,10 @@ from hardware.clock import Deadline
 from hardware.errors import (
     AdbLost,
     HardwareError,
+    MeterFault,
     NotCalibrated,
     OverCurrent,
     PassthroughStuck,
-    PhoneFault,
     TransientError,
 )
 from hardware.meter import Passthrough, Recording, Trace
@@ -108,16 +108,16 @@ def _procedure(
     before = bench.phone.read_clock()
     times.push_s = clock.now_s() - times.started_s
     with bench.meter.recording() as recording:
-        bench.phone.start_queue()
         try:
+            bench.phone.start_queue()
             with unplugged(bench, profile, times):
                 _wait_until_sampling(bench, recording, profile)
                 _watch(bench, recording, len(models), profile, watcher)
+            after = bench.phone.read_clock()
         except BaseException as error:
             run.packets = recording.raw()
             _stop_queue_beside(bench, error)
             raise
-        after = bench.phone.read_clock()
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
@@ -162,11 +162,20 @@ def unplugged(bench: Bench, profile: BenchProfile, times: WindowTimes) -> Iterat
     try:
         bench.phone.wait_gone(_LEAVE_TIMEOUT_S)
         yield
-    finally:
-        back_s = clock.now_s()
-        bench.meter.set_passthrough(Passthrough.ON)
-        _wait_back(bench, profile.window.reconnect_timeout_s)
-        times.reconnect_s = clock.now_s() - back_s
+    except BaseException as error:
+        try:
+            _plug_in(bench, profile)
+        except HardwareError as failure:
+            error.add_note(f"And the phone did not come back: {failure}")
+        raise
+    back_s = clock.now_s()
+    _plug_in(bench, profile)
+    times.reconnect_s = clock.now_s() - back_s
+
+
+def _plug_in(bench: Bench, profile: BenchProfile) -> None:
+    bench.meter.set_passthrough(Passthrough.ON)
+    _wait_back(bench, profile.window.reconnect_timeout_s)
 
 
 def _wait_back(bench: Bench, timeout_s: float) -> None:
@@ -189,6 +198,8 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
         if recording.failure is not None:
             raise recording.failure
         glimpse = recording.glimpse()
+        if glimpse.calibrated:
+            check_output(bench, glimpse.supply_v, profile)
         if glimpse.calibrated and glimpse.usb_v < profile.gates.max_usb_v:
             return
         if deadline.passed and not glimpse.calibrated:
@@ -208,11 +219,32 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
         bench.clock.sleep(0.5)
 
 
+def check_output(bench: Bench, measured_v: float, profile: BenchProfile) -> None:
+    """Hold the measured output against its setting; above the ceiling it is switched off.
+
+    Raises:
+        MeterFault: the output is not where it was set.
+    """
+    if measured_v > profile.supply.ceiling_v:
+        bench.meter.set_voltage(0.0)
+        seen = f"{measured_v:.2f} V is above the ceiling of {profile.supply.ceiling_v:.2f} V; the output is off"
+    elif abs(measured_v - profile.supply.voltage_v) > profile.gates.max_sag_v:
+        seen = f"{measured_v:.2f} V where {profile.supply.voltage_v:.2f} V is set"
+    else:
+        return
+    raise MeterFault(
+        f"meter {bench.meter.info.serial}",
+        "hold the output",
+        seen,
+        "Check the leads to the phone's battery terminals, and the meter's calibration.",
+    )
+
+
 def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProfile, watcher: Watcher) -> None:
     """Watch the power until the queue is done."""
     clock = bench.clock
     began_s = clock.now_s()
-    watch = PowerWatch(profile.window.pulse_s, profile.window.gap_s)
+    watch = PowerWatch(profile.window.pulse_s, profile.window.gap_s, n_models)
     longest = Deadline(clock, _STARTED_TIMEOUT_S + n_models * (profile.tool.limit_s + profile.window.gap_s + 1.0))
     while True:
         clock.sleep(_WATCH_PERIOD_S)
@@ -232,11 +264,5 @@ def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProf
         if sight is Sight.STUCK or longest.passed:
             log.warning("no change of power for long: the window is ended early")
             return
-        if glimpse.supply_v < profile.supply.floor_v / 2:
-            raise PhoneFault(
-                f"meter {bench.meter.info.serial}",
-                "feed the phone",
-                f"the output has fallen to {glimpse.supply_v:.2f} V",
-                "Check the leads to the phone's battery terminals.",
-            )
+        check_output(bench, glimpse.supply_v, profile)
         watcher(clock.now_s() - began_s)

@@ -279,7 +279,8 @@ class _Sync:
             content += self._stream.exactly(value)
         self._take_time(len(content))
         try:
-            self._phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value)
+            as_root = self._phone.adb_is_root
+            self._phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value, as_root=as_root)
         except NoSuchFile:
             self._fail("couldn't create file: No such file or directory")
         except OSError as error:

@@ -137,7 +137,7 @@ class _Tool:
     def _meddle(self, cluster: Any) -> None:
         """The power HAL, where it runs, rewrites the limits that someone has set."""
         rng = self._phone.world.rng
-        if self._phone.services["vendor.power-hal-1-2"] == "running" and rng.uniform() < _MEDDLING_SHARE:
+        if self._phone.services.get("vendor.power-hal-1-2") == "running" and rng.uniform() < _MEDDLING_SHARE:
             cluster.set_min(str(cluster.freqs_khz[0]))
             cluster.set_max(str(rng.choice(cluster.freqs_khz)))
 

@@ -159,7 +159,7 @@ class SimPhone:
     def throttle_cap_khz(self) -> int:
         """The cap that thermal-engine holds over cpu7 now."""
         caps = [2**31]
-        if self.services["vendor.thermal-engine"] == "running":
+        if self.services.get("vendor.thermal-engine") == "running":
             caps += [step.cpu7_khz for step in self.constants.throttle if self.world.skin_c >= step.skin_c]
         return min(caps)
 

@@ -109,7 +109,7 @@ def _read(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     words = (line or b"").decode().split(None, max(0, len(arguments) - 1))
     for i, name in enumerate(arguments):
         shell.variables[name] = words[i].rstrip() if i < len(words) else ""
-    return 0 if line is not None else 1
+    return 0 if line is not None and line.endswith(b"\n") else 1
     yield
 
 
@@ -177,9 +177,12 @@ def _su(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     return (yield from child.run(arguments[1], streams))
 
 
+def _is_root(shell: Shell) -> bool:
+    return bool(shell.context.adb_is_root) or shell.variables.get("UID") == "0"
+
+
 def _id(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
-    root = shell.context.adb_is_root or shell.variables.get("UID") == "0"
-    streams.stdout(b"0\n" if root else b"2000\n")
+    streams.stdout(b"0\n" if _is_root(shell) else b"2000\n")
     return 0
     yield
 
@@ -233,10 +236,18 @@ def _kill(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
 
 def _mkdir(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     yield _quick(shell)
-    for name in arguments:
-        if name != "-p":
-            shell.files.make_folder(shell.path(name))
+    for path in (shell.path(name) for name in arguments if name != "-p"):
+        new = [folder for folder in _with_parents(path) if not shell.files.is_folder(folder)]
+        shell.files.make_folder(path)
+        if _is_root(shell):
+            for folder in new:
+                shell.files.make_private(folder)
     return 0
+
+
+def _with_parents(path: str) -> list[str]:
+    pieces = path.strip("/").split("/")
+    return ["/" + "/".join(pieces[: i + 1]) for i in range(len(pieces))]
 
 
 def _rm(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
@@ -249,8 +260,12 @@ def _rm(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
 
 def _chmod(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     yield _quick(shell)
+    path, mode = shell.path(arguments[1]), int(arguments[0], 8)
+    if shell.files.is_folder(path):
+        shell.files.open_to_all(path) if mode & 0o002 else shell.files.make_private(path)
+        return 0
     try:
-        shell.files.change_mode(shell.path(arguments[1]), int(arguments[0], 8))
+        shell.files.change_mode(path, mode)
     except NoSuchFile as error:
         streams.stderr(f"chmod: {error}\n".encode())
         return 1

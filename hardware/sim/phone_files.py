@@ -42,6 +42,7 @@ class PhoneFiles:
     capacity_bytes: int = 40_000_000_000
     _files: dict[str, PhoneFile] = field(default_factory=dict)
     _nodes: dict[str, Node] = field(default_factory=dict)
+    _private: set[str] = field(default_factory=set)
     _folders: set[str] = field(default_factory=lambda: {"/", "/data", "/data/local", "/data/local/tmp", "/dev"})
 
     def node(self, path: str, read: Callable[[], str], write: Callable[[str], None] | None = None) -> None:
@@ -53,6 +54,14 @@ class PhoneFiles:
         """Make a folder and those above it."""
         pieces = path.strip("/").split("/")
         self._folders.update("/" + "/".join(pieces[: i + 1]) for i in range(len(pieces)))
+
+    def make_private(self, path: str) -> None:
+        """From now on only root writes into a folder, as into one that root has made."""
+        self._private.add(path)
+
+    def open_to_all(self, path: str) -> None:
+        """From now on everybody writes into a folder."""
+        self._private.discard(path)
 
     def is_folder(self, path: str) -> bool:
         return (path.rstrip("/") or "/") in self._folders
@@ -77,10 +86,13 @@ class PhoneFiles:
             raise NoSuchFile(path)
         return bytes(self._files[path].content)
 
-    def write(self, path: str, content: bytes, mode: int = 0o644, written_s: int = 0) -> None:
+    def write(self, path: str, content: bytes, mode: int = 0o644, written_s: int = 0, *, as_root: bool = True) -> None:
         """Replace a file."""
-        if not self.is_folder(path.rsplit("/", 1)[0]):
+        folder = path.rsplit("/", 1)[0]
+        if not self.is_folder(folder):
             raise NoSuchFile(path)
+        if folder in self._private and not as_root:
+            raise OSError(errno.EACCES, "Permission denied")
         old = self._files.pop(path, None)
         if self.used_bytes + len(content) > self.capacity_bytes:
             if old is not None:
@@ -117,6 +129,7 @@ class PhoneFiles:
         for known in [p for p in self._files if p == path or p.startswith(inside)]:
             del self._files[known]
         self._folders = {f for f in self._folders if f != path.rstrip("/") and not f.startswith(inside)}
+        self._private &= self._folders
 
     def names_in(self, folder: str) -> Iterator[str]:
         """Names of what is directly in a folder, sorted."""

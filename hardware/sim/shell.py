@@ -6,14 +6,15 @@ script that the driver pushes is the script that runs here; the commands it may 
 
 from __future__ import annotations
 
-import operator
 import posixpath
 import re
+import shlex
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hardware.sim.phone_files import NoSuchFile, PhoneFiles
+from hardware.sim.shell_arithmetic import arithmetic
 from hardware.sim.shell_syntax import (
     AndOr,
     For,
@@ -34,7 +35,9 @@ from hardware.sim.shell_syntax import (
 
 Steps = Generator[float, None, int]
 Background = Callable[[Steps], None]
-_NOT_FOUND, _MISUSE = 127, 2
+_NOT_FOUND, _NOT_EXECUTABLE, _MISUSE = 127, 126, 2
+_BLANK = " \t\n"
+_EACH_ARGUMENT = Part("variable", "@", True)
 
 
 class Exit(Exception):
@@ -71,12 +74,12 @@ class Source:
         self._at = 0
 
     def line(self) -> bytes | None:
-        """The next line without its end; None when there is none."""
+        """The next line with its end, which the last one may lack; None when there is none."""
         if self._at >= len(self._data):
             return None
         end = self._data.find(b"\n", self._at)
-        end = len(self._data) if end < 0 else end
-        line, self._at = self._data[self._at : end], end + 1
+        end = len(self._data) if end < 0 else end + 1
+        line, self._at = self._data[self._at : end], end
         return line
 
     def rest(self) -> bytes:
@@ -95,6 +98,8 @@ class Shell:
     Attributes:
         commands: by name; the phone's programs.
         background: called with a job that is to run detached.
+        status: what `$?` says.
+        substituted: exit code of the last `$(command)` in the present simple command.
     """
 
     files: PhoneFiles
@@ -106,6 +111,7 @@ class Shell:
     functions: dict[str, Node] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     status: int = 0
+    substituted: int | None = None
 
     def child(self) -> Shell:
         """A subshell: sees everything, changes nothing of its parent."""
@@ -134,6 +140,9 @@ class Shell:
             return ending.code
         except LoopJump:
             return 0
+        except ShellSyntaxError as error:
+            streams.stderr(f"sh: {error}\n".encode())
+            return _MISUSE
 
     def path(self, name: str) -> str:
         """An absolute path without dots."""
@@ -169,12 +178,24 @@ class Shell:
             if background:
                 shell = self.child()
                 silent = Streams(Source(), streams.stdout, streams.stderr)
-                self.background(_job(shell, item, silent))
+                self.background(shell._contained(item, silent))
                 self.variables["!"] = "4242"
                 code = 0
             else:
                 code = yield from self._node(item, streams)
         return code
+
+    def _contained(self, node: Node, streams: Streams) -> Steps:
+        """Run a node of which this whole shell is the process: what ends it ends nobody else."""
+        try:
+            return (yield from self._node(node, streams))
+        except Exit as ending:
+            return ending.code
+        except LoopJump:
+            return 0
+        except ShellSyntaxError as error:
+            streams.stderr(f"sh: {error}\n".encode())
+            return _MISUSE
 
     def _and_or(self, node: AndOr, streams: Streams) -> Steps:
         code = yield from self._node(node.first, streams)
@@ -189,8 +210,11 @@ class Shell:
             last = i == len(node.commands) - 1
             between = bytearray()
             stdout = streams.stdout if last else between.extend
-            shell = self if len(node.commands) == 1 else self.child()
-            code = yield from shell._node(command, Streams(source, stdout, streams.stderr))
+            between_streams = Streams(source, stdout, streams.stderr)
+            if len(node.commands) == 1:
+                code = yield from self._node(command, between_streams)
+            else:
+                code = yield from self.child()._contained(command, between_streams)
             source = Source(bytes(between))
         return int(code == 0) if node.negated else code
 
@@ -206,62 +230,64 @@ class Shell:
             try:
                 code = yield from self._node(node.body, streams)
             except LoopJump as jump:
+                code = 0
                 if jump.leave:
                     break
         return code
 
     def _for(self, node: For, streams: Streams) -> Steps:
-        code = 0
+        code, values = 0, list[str]()
         for word in node.words:
-            for value in (yield from self._expand(word, streams)):
-                self.variables[node.name] = value
-                try:
-                    code = yield from self._node(node.body, streams)
-                except LoopJump as jump:
-                    if jump.leave:
-                        return code
+            values += yield from self._expand(word, streams)
+        for value in values:
+            self.variables[node.name] = value
+            try:
+                code = yield from self._node(node.body, streams)
+            except LoopJump as jump:
+                code = 0
+                if jump.leave:
+                    break
         return code
 
     def _group(self, node: Group, streams: Streams) -> Steps:
         redirected = yield from self._redirect(node.redirections, streams)
         if redirected is None:
             return 1
+        if node.subshell:
+            return (yield from self.child()._contained(node.body, redirected))
         return (yield from self._node(node.body, redirected))
 
     def _simple(self, node: Simple, streams: Streams) -> Steps:
-        self.status = 0 if node.assignments and not node.words else self.status
+        self.substituted = None
         words: list[str] = []
         for word in node.words:
             words += yield from self._expand(word, streams)
-        values = []
+        # Assignments before a command are for that command alone.
+        shell = self.child() if words and node.assignments else self
         for name, word in node.assignments:
-            values.append((name, " ".join((yield from self._expand(word, streams, split=False)))))
-        if not words:
-            self.variables.update(values)
-            redirected = yield from self._redirect(node.redirections, streams)
-            return self.status if redirected is not None else 1
+            shell.variables[name] = " ".join((yield from shell._expand(word, streams, split=False)))
         redirected = yield from self._redirect(node.redirections, streams)
         if redirected is None:
             return 1
-        shell = self
-        if values:
-            shell = self.child()
-            shell.variables.update(values)
-        return (yield from shell.call(words, redirected))
+        return (yield from shell.call(words, redirected)) if words else self.substituted or 0
 
     def call(self, words: list[str], streams: Streams) -> Steps:
         """Run one command by name: a function, a command of the phone, or a script file."""
         name, *arguments = words
         if name in self.functions:
             return (yield from self._function(self.functions[name], arguments, streams))
-        command = self.commands.get(name) or self.commands.get(name.rsplit("/", 1)[-1] if "/" in name else "")
-        if command is None or ("/" in name and not self.files.is_file(self.path(name))):
+        command = self.commands.get(name.rsplit("/", 1)[-1])
+        if (command is None and "/" not in name) or ("/" in name and not self.files.is_file(self.path(name))):
             streams.stderr(f"sh: {name}: inaccessible or not found\n".encode())
             return _NOT_FOUND
-        if "/" in name and not self.files.is_executable(self.path(name)):
+        if command is None or ("/" in name and not self.files.is_executable(self.path(name))):
             streams.stderr(f"sh: {name}: can't execute: Permission denied\n".encode())
-            return 126
-        return (yield from command(self, arguments, streams))
+            return _NOT_EXECUTABLE
+        try:
+            return (yield from command(self, arguments, streams))
+        except (IndexError, ValueError) as error:
+            streams.stderr(f"{name}: not understood: {shlex.join(arguments)} ({error})\n".encode())
+            return _MISUSE
 
     def _function(self, body: Node, arguments: list[str], streams: Streams) -> Steps:
         kept, self.arguments = self.arguments, arguments
@@ -299,20 +325,24 @@ class Shell:
     def _expand(self, word: Word, streams: Streams, split: bool = True) -> Generator[float, None, list[str]]:
         fields, current, started = list[str](), "", False
         for part in word:
+            if part == _EACH_ARGUMENT:
+                for i, argument in enumerate(self.arguments):
+                    if i:
+                        fields.append(current)
+                    current, started = (argument if i else current + argument), True
+                continue
             value = part.text if part.kind == "text" else (yield from self._value(part, streams))
             if part.quoted or part.kind == "text" or not split:
                 current += value
                 started = started or part.quoted or bool(value)
                 continue
-            pieces = value.split()
-            if not pieces:
-                continue
-            if value[0].isspace() and started:
-                fields.append(current)
-                current = ""
-            fields += [current + pieces[0], *pieces[1:]] if len(pieces) > 1 else []
-            current = fields.pop() if len(pieces) > 1 else current + pieces[0]
-            started = True
+            # A blank ends the field before it; a field goes on in the part that follows.
+            for piece in re.findall(rf"[{_BLANK}]+|[^{_BLANK}]+", value):
+                if piece[0] not in _BLANK:
+                    current, started = current + piece, True
+                elif started:
+                    fields.append(current)
+                    current, started = "", False
         return [*fields, current] if started or not split else fields
 
     def _value(self, part: Part, streams: Streams) -> Generator[float, None, str]:
@@ -323,6 +353,7 @@ class Shell:
         output = bytearray()
         shell = self.child()
         self.status = yield from shell.run(part.text, Streams(Source(), output.extend, streams.stderr))
+        self.substituted = self.status
         return output.decode(errors="replace").rstrip("\n")
 
     def _variable(self, name: str) -> str:
@@ -338,57 +369,3 @@ class Shell:
             position = int(name) - 1
             return self.arguments[position] if 0 <= position < len(self.arguments) else ""
         return self.variables.get(name, "")
-
-
-def _job(shell: Shell, node: Node, streams: Streams) -> Steps:
-    try:
-        return (yield from shell._node(node, streams))
-    except Exit as ending:
-        return ending.code
-
-
-_ARITHMETIC_TOKEN = re.compile(r"\s*(?:(\d+)|\$?([A-Za-z_]\w*)|(<=|>=|==|!=|&&|[-+*/%()<>]))")
-_LEVELS: tuple[dict[str, Callable[[int, int], int]], ...] = (
-    {
-        "<": operator.lt,
-        ">": operator.gt,
-        "<=": operator.le,
-        ">=": operator.ge,
-        "==": operator.eq,
-        "!=": operator.ne,
-    },
-    {"+": operator.add, "-": operator.sub},
-    {"*": operator.mul, "/": lambda a, b: int(a / b), "%": operator.mod},
-)
-
-
-def arithmetic(text: str, variable: Callable[[str], str]) -> int:
-    """The value of `$(( text ))`, in 32 bits as Android's shell computes it."""
-    tokens, at = list[str](), 0
-    text = text.strip()
-    while at < len(text):
-        match = _ARITHMETIC_TOKEN.match(text, at)
-        if match is None:
-            raise ShellSyntaxError(f"arithmetic: {text!r}")
-        tokens.append(match[1] or (variable(match[2]) or "0" if match[2] else match[3]))
-        at = match.end()
-
-    def level(depth: int) -> int:
-        if depth == len(_LEVELS):
-            return atom()
-        value = level(depth + 1)
-        while tokens and tokens[0] in _LEVELS[depth]:
-            symbol = tokens.pop(0)
-            value = int(_LEVELS[depth][symbol](value, level(depth + 1)))
-        return value
-
-    def atom() -> int:
-        token = tokens.pop(0)
-        if token == "(":
-            value = level(0)
-            tokens.pop(0)
-            return value
-        return -atom() if token == "-" else int(token)
-
-    value = level(0)
-    return (value + 2**31) % 2**32 - 2**31

@@ -84,8 +84,11 @@ class For:
 
 @dataclass(frozen=True)
 class Group:
+    """Commands with redirections of their own; a subshell changes nothing of its parent."""
+
     body: Node
     redirections: tuple[Redirection, ...]
+    subshell: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,14 @@ def _expansion(text: str, i: int, quoted: bool) -> tuple[Part, int]:
 
 
 def _double_quoted(text: str, i: int, parts: list[Part]) -> int:
-    run = ""
+    run, before = "", len(parts)
     while i < len(text) and text[i] != '"':
         if text[i] == "\\" and i + 1 < len(text) and text[i + 1] in '$"\\`\n':
             run += text[i + 1]
             i += 2
         elif text[i] == "$":
-            parts.append(Part("text", run, True))
+            if run:
+                parts.append(Part("text", run, True))
             part, i = _expansion(text, i, True)
             parts.append(part)
             run = ""
@@ -169,7 +173,8 @@ def _double_quoted(text: str, i: int, parts: list[Part]) -> int:
             i += 1
     if i >= len(text):
         raise ShellSyntaxError('no closing "')
-    parts.append(Part("text", run, True))
+    if run or len(parts) == before:
+        parts.append(Part("text", run, True))
     return i + 1
 
 
@@ -178,7 +183,8 @@ def _word(text: str, i: int) -> tuple[_Token, int]:
     while i < len(text) and not text[i].isspace() and not _OPERATOR.match(text, i):
         c = text[i]
         if c == "\\":
-            parts.append(Part("text", text[i + 1 : i + 2], True))
+            if text[i + 1 : i + 2] != "\n":
+                parts.append(Part("text", text[i + 1 : i + 2], True))
             i += 2
         elif c == "'":
             end = text.find("'", i + 1)
@@ -256,18 +262,26 @@ class _Parser:
         return sequence
 
     def _sequence(self) -> Sequence:
-        items = list[tuple[Node, bool]]()
+        items, separated = list[tuple[Node, bool]](), True
         while True:
-            while self._is("\n") or self._is(";"):
-                self._take()
+            self._skip_newlines()
             ends = self._next.kind == "end" or self._is(")")
             if ends or (self._next.kind == "word" and self._next.text in _RESERVED_END):
                 return Sequence(tuple(items))
+            if not separated:
+                raise ShellSyntaxError(f"unexpected {self._next.text!r}")
             node = self._and_or()
             background = self._is("&")
-            if background:
+            separated = background or self._is(";") or self._is("\n")
+            if separated:
                 self._take()
             items.append((node, background))
+
+    def _body(self) -> Sequence:
+        sequence = self._sequence()
+        if not sequence.items:
+            raise ShellSyntaxError(f"unexpected {self._next.text!r}")
+        return sequence
 
     def _and_or(self) -> Node:
         first, rest = self._pipeline(), list[tuple[str, Node]]()
@@ -292,9 +306,9 @@ class _Parser:
         token = self._next
         if token.kind == "operator" and token.text == "(":
             self._take()
-            body = self._sequence()
+            body = self._body()
             self._expect(")", "operator")
-            return self._redirected(body)
+            return self._redirected(body, subshell=True)
         compound = {
             "if": self._if,
             "while": self._while,
@@ -306,22 +320,22 @@ class _Parser:
             return self._redirected(compound[token.text]())
         return self._simple()
 
-    def _redirected(self, body: Node) -> Node:
+    def _redirected(self, body: Node, subshell: bool = False) -> Node:
         redirections = list[Redirection]()
         while found := self._redirection():
             redirections.append(found)
-        return Group(body, tuple(redirections)) if redirections else body
+        return Group(body, tuple(redirections), subshell) if redirections or subshell else body
 
     def _if(self) -> Node:
         branches, otherwise = list[tuple[Node, Node]](), None
         self._take()
         while True:
-            condition = self._sequence()
+            condition = self._body()
             self._expect("then")
-            branches.append((condition, self._sequence()))
+            branches.append((condition, self._body()))
             ending = self._take().text
             if ending == "else":
-                otherwise = self._sequence()
+                otherwise = self._body()
                 ending = self._take().text
             if ending == "fi":
                 return If(tuple(branches), otherwise)
@@ -330,9 +344,9 @@ class _Parser:
 
     def _while(self) -> Node:
         until = self._take().text == "until"
-        condition = self._sequence()
+        condition = self._body()
         self._expect("do")
-        body = self._sequence()
+        body = self._body()
         self._expect("done")
         return Loop(condition, body, until)
 
@@ -346,13 +360,13 @@ class _Parser:
         while self._is(";") or self._is("\n"):
             self._take()
         self._expect("do")
-        body = self._sequence()
+        body = self._body()
         self._expect("done")
         return For(name, tuple(words), body)
 
     def _braces(self) -> Node:
         self._take()
-        body = self._sequence()
+        body = self._body()
         self._expect("}")
         return body
 

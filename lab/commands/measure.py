@@ -44,11 +44,11 @@ def measure(
     the window that is being measured, twice stops at once; nothing that was recorded is lost.
 
     Exit codes: 0 done; 1 done, but some models failed; 2 wrong usage, profile or models; 3 bench missing or in use;
-    4 stopped half-way, the same command continues; 5 database unusable; 130 interrupted.
+    4 stopped half-way, the same command continues; 5 database unusable; 70 a defect of this program; 130 interrupted.
     """
     from db.database import open_database
     from lab import campaign as campaigns
-    from lab.commands.measure_report import dry_run_report, final_report
+    from lab.commands.measure_report import check_space, dry_run_report, final_report
     from lab.profile import load_profile
     from lab.progress import shown_progress
 
@@ -56,17 +56,20 @@ def measure(
     if precision is not None:
         profile = profile.with_precision(precision)
     plan = make_plan(profile, n, seed, campaign, models)
+    check_space(plan, profile, db)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
         return
     with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
         try:
             row = campaigns.measure(database, profile, plan, observe, should_stop)
-        except KeyboardInterrupt:
-            sys.stderr.write("Stopped at once; the phone was given back. The same command goes on from here.\n")
+        except KeyboardInterrupt as stop:
+            notes = "".join(f"{note}\n" for note in getattr(stop, "__notes__", []))
+            given_back = "" if notes else "; the phone was given back"
+            sys.stderr.write(f"{notes}Stopped at once{given_back}. The same command goes on from here.\n")
             raise typer.Exit(130) from None
         interrupted = should_stop()
-        failed = final_report(database, row, db, as_json, n_rows=_TOP_ROWS)
+        failed = final_report(database, row, db, as_json, profile.precision, n_rows=_TOP_ROWS)
     if interrupted:
         raise typer.Exit(130)
     if failed:
@@ -110,18 +113,25 @@ def make_plan(profile: BenchProfile, n: int | None, seed: int, name: str | None,
 
 @contextmanager
 def polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C once asks to stop, twice raises KeyboardInterrupt. Yields whether to stop."""
-    asked = False
+    """Ctrl-C once asks to stop, twice raises KeyboardInterrupt, as SIGTERM and SIGHUP do at once.
+
+    Yields whether to stop. What comes after that is ignored: the phone is being given back.
+    """
+    asked = stopping = False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal asked, stopping
+        if stopping:
+            return
+        if asked or number != signal.SIGINT:
+            asked = stopping = True
             raise KeyboardInterrupt
         asked = True
         sys.stderr.write("\nEnding after this window; Ctrl-C again stops at once.\n")
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections import deque
@@ -10,15 +11,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db.queries import progress, visit_noise
+from db.queries import energies_of, progress, visit_noise
 from db.results import result_rows
+from db.tasks import done_tasks
+from lab.energy import ANALYSIS_VERSION, student_t_95
 from lab.errors import NotEnoughSpace
+from lab.plan import half_width_frac, noise_estimate, visits_needed
 
 if TYPE_CHECKING:
     from db.database import Database
     from db.rows import CampaignRow
     from lab.campaign import CampaignPlan
-    from lab.profile import BenchProfile
+    from lab.profile import BenchProfile, PrecisionSection
 
 # Measured on the simulated bench: what a visit takes beside its runs, and what a window takes beside its visits.
 _VISIT_OVERHEAD_S = 0.62
@@ -43,7 +47,8 @@ class Estimate:
 def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
     """Time and disk of a campaign from its start, by arithmetic."""
     tasks = [task for task in plan.tasks if task.role == "architecture"]
-    n_visits = round(sum(task.n_wanted for task in tasks) + _VISITS_PER_TASK_BEYOND_REPEATS * len(tasks))
+    needed = visits_needed(noise_estimate(math.nan, 0, profile.precision), profile.precision)
+    n_visits = round(sum(max(t.n_wanted, needed) for t in tasks) + _VISITS_PER_TASK_BEYOND_REPEATS * len(tasks))
     n_canaries = profile.precision.n_canaries
     per_window = max(1, profile.window.n_models - n_canaries)
     n_windows = -(-n_visits // per_window)
@@ -55,13 +60,15 @@ def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
     return Estimate(len(tasks), n_visits, n_windows, total_s / 3600, useful_s / total_s, disk / 1e9)
 
 
-def check_space(estimated: Estimate, files_dir: Path) -> None:
-    """Refuse a campaign whose traces the disk would not hold.
+def check_space(plan: CampaignPlan, profile: BenchProfile, db: str) -> None:
+    """Refuse a campaign whose traces the disk would not hold, were it to begin now.
 
     Raises:
         NotEnoughSpace: it would not.
     """
-    place = next(p for p in (files_dir, *files_dir.resolve().parents) if p.exists())
+    estimated = estimate(plan, profile)
+    folder = Path.cwd() if "://" in db else Path(db).expanduser().resolve().parent
+    place = next(p for p in (folder, *folder.parents) if p.exists())
     free_gb = shutil.disk_usage(place).free / 1e9
     if estimated.disk_gb > free_gb:
         raise NotEnoughSpace(
@@ -95,7 +102,9 @@ def dry_run_report(plan: CampaignPlan, profile: BenchProfile, db: str, as_json: 
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def final_report(database: Database, campaign: CampaignRow, db: str, as_json: bool, n_rows: int) -> int:
+def final_report(
+    database: Database, campaign: CampaignRow, db: str, as_json: bool, precision: PrecisionSection, n_rows: int
+) -> int:
     """Print what the campaign has; returns how many models failed."""
     now = progress(database, campaign.campaign_id)
     noise = visit_noise(database, campaign.campaign_id)
@@ -112,11 +121,12 @@ def final_report(database: Database, campaign: CampaignRow, db: str, as_json: bo
             "bench_s": now.bench_s,
             "useful_s": now.useful_s,
             "visit_noise_frac": noise.sd_frac if noise.n_pairs else None,
+            "n_wider_than_asked": wider_than_asked(database, campaign, precision),
         }
         sys.stdout.write(json.dumps(summary) + "\n")
         return n_failed
     _print_rows(database, campaign, n_rows)
-    _print_summary(campaign, now, noise, db)
+    _print_summary(campaign, now, noise, db, wider_than_asked(database, campaign, precision))
     return n_failed
 
 
@@ -127,7 +137,7 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     last = deque(result_rows(database, campaign.name), maxlen=n_rows)
     mark = "SIMULATED bench: " if campaign.simulated else ""
     table = Table(title=f"{mark}last {len(last)} visits of campaign {campaign.name}", title_justify="left")
-    for heading in ("model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95 %", "mJ - idle", "verdict"):
+    for heading in ("model", "MFLOPs", "kB", "ms", "W", "mJ", "± (95 %)", "mJ - idle", "verdict"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in last:
         table.add_row(*_cells(row))
@@ -143,13 +153,22 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['latency_ms']:.3f}",
         f"{row['power_w']:.3f}",
         f"{row['energy_mj']:.4f}",
-        f"{2.09 * row['energy_se_mj']:.4f}",
+        f"{student_t_95(row['n_segments'] - row['n_segments_trimmed'] - 1) * row['energy_se_mj']:.4f}",
         f"{row['dynamic_energy_mj']:.4f}",
         str(row["outcome"]),
     ]
 
 
-def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str) -> None:
+def wider_than_asked(database: Database, campaign: CampaignRow, precision: PrecisionSection) -> int:
+    """How many models are done whose interval is wider than asked, because their visits were used up."""
+    measured = visit_noise(database, campaign.campaign_id)
+    noise = noise_estimate(measured.sd_frac, measured.n_pairs, precision)
+    ids = [task.task_id for task in done_tasks(database, campaign.campaign_id)]
+    known = energies_of(database, ids, ANALYSIS_VERSION).values()
+    return sum(half_width_frac(rows, noise) > precision.target_half_width_frac for rows in known)
+
+
+def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide: int) -> None:
     visits = ", ".join(f"{count} {outcome}" for outcome, count in sorted(now.n_visits.items()))
     done, total = now.n_tasks.get("done", 0), sum(now.n_tasks.values())
     share = now.useful_s / now.bench_s if now.bench_s else 0.0
@@ -159,7 +178,11 @@ def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str) -> None
         f"{now.bench_s / 3600:.2f} {kind}, {share:.0%} of them sampling inference",
     ]
     if noise.n_pairs:
-        lines.append(f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.n_pairs} pairs)")
+        lines.append(
+            f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.n_pairs} pairs); ± is of the visit alone"
+        )
+    if n_wide:
+        lines.append(f"{n_wide} models have a wider interval than asked for: their visits are used up")
     option = "" if db == "lab.db" else f" --db {db}"
     if done < total:
         lines.append(f"Next: lab status{option}")

@@ -36,7 +36,7 @@ Opener = Callable[[BenchSettings], AbstractContextManager[Bench]]
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_PROFILES", str(tmp_path / "profiles"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("LAB_LOCKS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
 

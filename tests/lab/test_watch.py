@@ -17,11 +17,12 @@ def glimpses(*stretches: tuple[float, float]) -> list[Glimpse]:
 
 
 def sights(*stretches: tuple[float, float]) -> list[Sight]:
-    watch = PowerWatch(pulse_s=1.0, gap_s=0.35)
+    watch = PowerWatch(pulse_s=1.0, gap_s=0.35, n_models=3)
     return [watch.see(float(second), glimpse) for second, glimpse in enumerate(glimpses(*stretches))]
 
 
 RUN = ((0.4, IDLE_A), (2.5, BUSY_A))
+CODE = ((0.3, BUSY_A), (0.2, IDLE_A), (0.1, BUSY_A), (0.1, IDLE_A))
 
 
 def test_a_queue_that_runs_is_running() -> None:
@@ -33,14 +34,22 @@ def test_a_phone_that_sleeps_has_done_its_queue() -> None:
 
 
 def test_the_pulse_ends_a_queue_on_a_phone_that_does_not_sleep() -> None:
-    seen = sights((9.0, IDLE_A), *RUN * 3, (0.4, IDLE_A), (1.0, BUSY_A), (6.0, IDLE_A))
+    queue = (*CODE, *RUN * 3, (0.4, IDLE_A), *CODE, (0.4, IDLE_A), (1.0, BUSY_A))
+    seen = sights((9.0, IDLE_A), *queue, (6.0, IDLE_A))
     assert seen[-1] is Sight.DONE
-    assert Sight.DONE not in seen[:19]
+    assert Sight.DONE not in seen[:21]
+
+
+def test_a_model_that_fails_after_a_second_and_a_long_cooling_end_nothing() -> None:
+    assert set(sights((9.0, IDLE_A), *CODE, (0.4, IDLE_A), (1.0, BUSY_A), (8.0, IDLE_A))) == {Sight.RUNNING}
+
+
+def test_a_phone_that_draws_little_while_it_settles_is_not_asleep() -> None:
+    assert set(sights((9.0, 0.028), *CODE, *RUN)) == {Sight.RUNNING}
 
 
 def test_the_chips_of_a_sync_code_are_no_pulse() -> None:
-    code = ((0.3, BUSY_A), (0.2, IDLE_A), (0.1, BUSY_A), (0.1, IDLE_A))
-    assert set(sights((9.0, IDLE_A), *code, (8.0, IDLE_A))) == {Sight.RUNNING}
+    assert set(sights((9.0, IDLE_A), *CODE, (8.0, IDLE_A))) == {Sight.RUNNING}
 
 
 def test_a_pulse_that_work_follows_ends_nothing() -> None:
