@@ -97,11 +97,10 @@ def report(
     """Print the figures."""
     stored = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e9
     peak = max(mb for _, mb in memory.samples)
+    share = result["useful_s"] / result["bench_s"]
     print(f"SIMULATED bench, exit code {code}: {result['n_done']:,} architectures done, {result['n_failed']} failed")
     print(f"  wall time            {wall_s / 60:.1f} min")
-    print(
-        f"  bench time           {result['bench_s'] / 3600:.1f} h, {result['useful_s'] / result['bench_s']:.1%} sampling"
-    )
+    print(f"  bench time           {result['bench_s'] / 3600:.1f} h, {share:.1%} sampling")
     print(f"  times real time      {result['bench_s'] / wall_s:.0f}")
     print(f"  resident memory      peak {peak:.0f} MB; largest of each quarter: {memory.quarters()} MB")
     print(f"  on disk              {stored:.1f} GB")
