@@ -256,6 +256,8 @@ class _Sync:
         world = self._phone.world
         world.time.sleep(n_bytes / self._phone.constants.timing.push_bytes_per_s)
         world.catch_up()
+        if not self._phone.adb_online:
+            raise EOFError("USB has gone meanwhile")
 
     def _receive(self, path: str) -> None:
         try:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from hardware.sim.constants import Cluster, SimulationConstants
 from hardware.sim.phone_files import PhoneFiles
 from hardware.sim.shell import Shell, Source, Steps, Streams
-from hardware.sim.virtual_time import EPOCH_UTC
 from hardware.sim.world import World
 
 CPUFREQ = "/sys/devices/system/cpu/cpufreq"
@@ -153,7 +152,7 @@ class SimPhone:
     @property
     def utc_s(self) -> float:
         """The phone's wall clock: seconds since 1970."""
-        return EPOCH_UTC.timestamp() + self._offset_s + self.world.now_s * (1.0 + self._drift)
+        return self.world.time.epoch_utc.timestamp() + self._offset_s + self.world.now_s * (1.0 + self._drift)
 
     @property
     def throttle_cap_khz(self) -> int:

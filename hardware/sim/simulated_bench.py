@@ -11,7 +11,7 @@ from hardware.sim.constants import SimulationConstants, pixel4xl
 from hardware.sim.hvpm_device import HvpmDevice
 from hardware.sim.phone import SimPhone
 from hardware.sim.usb_backend import SimulatedUsb
-from hardware.sim.virtual_time import PacedTime, VirtualTime, WorldTime
+from hardware.sim.virtual_time import PacedTime, VirtualTime, WorldTime, epoch_of
 from hardware.sim.world import Truth, World
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class SimulatedBench:
     """
 
     def __init__(self, settings: SimulationSettings, constants: SimulationConstants | None = None) -> None:
-        self.time: WorldTime = PacedTime() if settings.paced else VirtualTime()
+        self.time: WorldTime = (PacedTime if settings.paced else VirtualTime)(epoch_of(settings.session))
         self.world = World(self.time, constants or pixel4xl(), (settings.seed, settings.session))
         self.phone = SimPhone(
             self.world,

@@ -14,15 +14,26 @@ import threading
 import time
 from typing import Protocol
 
-EPOCH_UTC = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+# Long ago, so that many sessions, each on a day of its own, stay in the past of whoever looks.
+EPOCH_UTC = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 # A stream that takes longer than this, in real seconds, has lost its reader: time goes on and the device overflows.
 _ABANDONED_S = 5.0
 _LONGEST_STEP_S = 0.5
 _PACED_POLL_S = 0.0003
 
 
+def epoch_of(session: int) -> dt.datetime:
+    """When a session's bench was switched on: each on a day of its own, so that no two share a moment."""
+    return EPOCH_UTC + dt.timedelta(days=session)
+
+
 class WorldTime(Protocol):
     """A Clock that data streams can carry forward."""
+
+    @property
+    def epoch_utc(self) -> dt.datetime:
+        """When the bench was switched on."""
+        ...
 
     def now_s(self) -> float: ...
     def sleep(self, duration_s: float) -> None: ...
@@ -51,7 +62,8 @@ class WorldTime(Protocol):
 class VirtualTime:
     """Virtual seconds since the simulated bench was switched on."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch_utc: dt.datetime = EPOCH_UTC) -> None:
+        self.epoch_utc = epoch_utc
         self._changed = threading.Condition()
         self._now_s = 0.0
         self._waits: list[float] = []
@@ -61,7 +73,7 @@ class VirtualTime:
         return self._now_s
 
     def utc(self) -> dt.datetime:
-        return EPOCH_UTC + dt.timedelta(seconds=self._now_s)
+        return self.epoch_utc + dt.timedelta(seconds=self._now_s)
 
     def sleep(self, duration_s: float) -> None:
         with self._changed:
@@ -109,7 +121,8 @@ class VirtualTime:
 class PacedTime:
     """Simulated time that runs with the computer's clock: shows whether a reader keeps up."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch_utc: dt.datetime = EPOCH_UTC) -> None:
+        self.epoch_utc = epoch_utc
         self._began_s = time.monotonic()
         self._stream_open = False
 
@@ -117,7 +130,7 @@ class PacedTime:
         return time.monotonic() - self._began_s
 
     def utc(self) -> dt.datetime:
-        return EPOCH_UTC + dt.timedelta(seconds=self.now_s())
+        return self.epoch_utc + dt.timedelta(seconds=self.now_s())
 
     def sleep(self, duration_s: float) -> None:
         time.sleep(max(0.0, duration_s))  # noqa: TID251
