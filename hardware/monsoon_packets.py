@@ -44,6 +44,8 @@ _DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
 _ZERO, _REFERENCE, _ABSENT = 0x10, 0x30, 0xFF
 _BLOCK_PACKETS = 4096
 
+Chosen = NDArray[np.intp] | slice
+
 _OBSERVATION = np.dtype(
     {
         "names": ["coarse", "fine", "main_v", "usb_v", "kind"],
@@ -161,6 +163,8 @@ class HvpmDecoder:
         if counts.size and counts.min() < 3:
             kind[np.arange(3) >= counts[:, None]] = _ABSENT
         kind = kind.reshape(-1)
+        if self.calibrated and not kind.any():
+            return self._plain_block(seen, index, n_dropped, over)
         measured = np.flatnonzero(kind == 0)
         zero, reference, ends = self._held_calibrations(seen, kind, measured)
         usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
@@ -181,6 +185,24 @@ class HvpmDecoder:
             zero_se_a=self._zero_se_a(),
         )
 
+    def _plain_block(self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over: bool) -> Trace:
+        """A block of measurements alone, as most short ones are."""
+        everything = np.s_[:]
+        n = seen.size
+        zero, reference = self._zero.latest[None], self._reference.latest[None]
+        return Trace(
+            index=index.reshape(-1),
+            current_a=self._amperes(seen, everything, zero, reference, np.array([n])),
+            supply_v=_column(seen, "main_v", everything) * _MAIN_V_SCALE,
+            usb_v=_column(seen, "usb_v", everything) * _USB_V_SCALE,
+            rate_hz=RATE_HZ,
+            n_total=n + n_dropped,
+            n_dropped=n_dropped,
+            n_calibrations=0,
+            over_current=over,
+            zero_se_a=self._zero_se_a(),
+        )
+
     def _number(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
         """Sample numbers (k, 3), corrected by what the device and the host lost, and the number lost."""
         if not counts.size:
@@ -193,10 +215,21 @@ class HvpmDecoder:
         self.n_dropped += n_dropped
         return firsts[:, None] + np.arange(3), n_dropped
 
+    def _goes_on(self, dropped: NDArray[np.int64], counter: NDArray[np.int64]) -> bool:
+        """Nothing is missing: the drop counter stands still and each packet has the next number."""
+        if self._last_dropped is None or self._last_counter is None:
+            return False
+        expected = (np.arange(self._last_counter + 1, self._last_counter + 1 + len(counter))) & 15
+        return bool((dropped == self._last_dropped).all() and (counter == expected).all())
+
     def _lost_before(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Samples missing before each packet: unwrapped drops, and three for each packet the counter skips."""
         dropped = packets["dropped"].astype(np.int64)
         counter = (packets["flags"] & 0x0F).astype(np.int64)
+        if self._goes_on(dropped, counter):
+            self._last_counter = int(counter[-1])
+            self._n_received += int(counts.sum(dtype=np.int64))
+            return np.zeros(len(counts), np.int64)
         previous = np.empty_like(dropped)
         previous[0] = dropped[0] if self._last_dropped is None else self._last_dropped
         previous[1:] = dropped[:-1]
@@ -246,7 +279,7 @@ class HvpmDecoder:
     def _amperes(
         self,
         seen: NDArray[np.void],
-        measured: NDArray[np.intp],
+        measured: Chosen,
         zero: FloatArray,
         reference: FloatArray,
         ends: NDArray[np.intp],
@@ -267,7 +300,7 @@ class HvpmDecoder:
         return coarse
 
 
-def _column(seen: NDArray[np.void], name: str, measured: NDArray[np.intp]) -> NDArray[np.float32]:
+def _column(seen: NDArray[np.void], name: str, measured: Chosen) -> NDArray[np.float32]:
     """One channel of the measurements as floats (m,)."""
     return seen[name].astype(np.float32).reshape(-1)[measured]
 
