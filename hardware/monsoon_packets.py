@@ -42,9 +42,10 @@ _CALIBRATIONS_AVERAGED = 5
 _CALIBRATIONS_FOR_SCATTER = 8
 _DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
 _ZERO, _REFERENCE, _ABSENT = 0x10, 0x30, 0xFF
-_BLOCK_PACKETS = 4096
+_BLOCK_PACKETS = 8192
 
-Chosen = NDArray[np.intp] | slice
+# Packet counters in the order in which they follow each other.
+_COUNTERS = (np.arange(_BLOCK_PACKETS + 16) & 0x0F).astype(np.uint8)
 
 _OBSERVATION = np.dtype(
     {
@@ -154,27 +155,30 @@ class HvpmDecoder:
         return concatenate([self._decode_block(packets[i : i + _BLOCK_PACKETS]) for i in starts])
 
     def _decode_block(self, packets: NDArray[np.void]) -> Trace:
-        counts = packets["n"]
-        index, n_dropped = self._number(packets, counts)
+        counts, seen = packets["n"], packets["observations"]
         over = bool((packets["flags"] & OVER_CURRENT_BIT).any())
         self.over_current |= over
-        seen = packets["observations"]
-        kind = seen["kind"] & np.uint8(0x30)
-        if counts.size and counts.min() < 3:
-            kind[np.arange(3) >= counts[:, None]] = _ABSENT
-        kind = kind.reshape(-1)
-        if self.calibrated and not kind.any():
-            return self._plain_block(seen, index, n_dropped, over)
+        # Slots are zero-filled: an observation that is absent looks like a measurement here.
+        kind = (seen["kind"] & np.uint8(0x30)).reshape(-1)
+        whole = bool(counts.size) and int(counts.min()) == 3
+        goes_on = self._goes_on(packets)
+        if self.calibrated and goes_on and not kind.any():
+            return self._plain_block(packets, over, whole)
+        present = None if whole else (np.arange(3) < counts[:, None]).reshape(-1)
+        if present is not None:
+            kind[~present] = _ABSENT
         measured = np.flatnonzero(kind == 0)
+        index, n_dropped = self._index(packets, measured, present, goes_on)
         zero, reference, ends = self._held_calibrations(seen, kind, measured)
         usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
         if not usable.all():
-            measured = measured[np.repeat(usable, np.diff(ends, prepend=0))]
+            kept = np.repeat(usable, np.diff(ends, prepend=0))
+            measured, index = measured[kept], index[kept]
             ends = np.cumsum(np.diff(ends, prepend=0)[usable])
             zero, reference = zero[usable], reference[usable]
         return Trace(
-            index=index.reshape(-1)[measured],
-            current_a=self._amperes(seen, measured, zero, reference, ends),
+            index=index,
+            current_a=self._amperes(seen, measured, zero, reference, np.diff(ends, prepend=0)),
             supply_v=_column(seen, "main_v", measured) * _MAIN_V_SCALE,
             usb_v=_column(seen, "usb_v", measured) * _USB_V_SCALE,
             rate_hz=RATE_HZ,
@@ -185,23 +189,47 @@ class HvpmDecoder:
             zero_se_a=self._zero_se_a(),
         )
 
-    def _plain_block(self, seen: NDArray[np.void], index: NDArray[np.int64], n_dropped: int, over: bool) -> Trace:
-        """A block of measurements alone, as most short ones are."""
-        everything = np.s_[:]
-        n = seen.size
+    def _plain_block(self, packets: NDArray[np.void], over: bool, whole: bool) -> Trace:
+        """A block of measurements alone with nothing missing, as most short ones are."""
+        counts, seen = packets["n"], packets["observations"]
+        n = 3 * len(counts) if whole else int(counts.sum(dtype=np.int64))
+        measured = None if whole else np.flatnonzero(np.arange(3) < counts[:, None])
+        index = np.arange(self.n_total, self.n_total + n)
+        self.n_total += n
+        self._n_received += n
+        self._last_counter = int(packets["flags"][-1]) & 0x0F
         zero, reference = self._zero.latest[None], self._reference.latest[None]
         return Trace(
-            index=index.reshape(-1),
-            current_a=self._amperes(seen, everything, zero, reference, np.array([n])),
-            supply_v=_column(seen, "main_v", everything) * _MAIN_V_SCALE,
-            usb_v=_column(seen, "usb_v", everything) * _USB_V_SCALE,
+            index=index,
+            current_a=self._amperes(seen, measured, zero, reference, None),
+            supply_v=_column(seen, "main_v", measured) * _MAIN_V_SCALE,
+            usb_v=_column(seen, "usb_v", measured) * _USB_V_SCALE,
             rate_hz=RATE_HZ,
-            n_total=n + n_dropped,
-            n_dropped=n_dropped,
+            n_total=n,
+            n_dropped=0,
             n_calibrations=0,
             over_current=over,
             zero_se_a=self._zero_se_a(),
         )
+
+    def _index(
+        self,
+        packets: NDArray[np.void],
+        measured: NDArray[np.intp],
+        present: NDArray[np.bool_] | None,
+        goes_on: bool,
+    ) -> tuple[NDArray[np.int64], int]:
+        """Sample numbers of the measurements (m,), and how many samples were lost in the block."""
+        if not goes_on:
+            numbers, n_dropped = self._number(packets, packets["n"])
+            return numbers.reshape(-1)[measured], n_dropped
+        n = len(packets) * 3 if present is None else int(packets["n"].sum(dtype=np.int64))
+        first = self.n_total
+        self.n_total += n
+        self._n_received += n
+        self._last_counter = int(packets["flags"][-1]) & 0x0F
+        places = measured if present is None else (np.cumsum(present) - 1)[measured]
+        return first + places, 0
 
     def _number(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
         """Sample numbers (k, 3), corrected by what the device and the host lost, and the number lost."""
@@ -215,21 +243,20 @@ class HvpmDecoder:
         self.n_dropped += n_dropped
         return firsts[:, None] + np.arange(3), n_dropped
 
-    def _goes_on(self, dropped: NDArray[np.int64], counter: NDArray[np.int64]) -> bool:
+    def _goes_on(self, packets: NDArray[np.void]) -> bool:
         """Nothing is missing: the drop counter stands still and each packet has the next number."""
         if self._last_dropped is None or self._last_counter is None:
             return False
-        expected = (np.arange(self._last_counter + 1, self._last_counter + 1 + len(counter))) & 15
-        return bool((dropped == self._last_dropped).all() and (counter == expected).all())
+        first = (self._last_counter + 1) & 0x0F
+        expected = _COUNTERS[first : first + len(packets)]
+        return bool(
+            ((packets["flags"] & np.uint8(0x0F)) == expected).all() and (packets["dropped"] == self._last_dropped).all()
+        )
 
     def _lost_before(self, packets: NDArray[np.void], counts: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Samples missing before each packet: unwrapped drops, and three for each packet the counter skips."""
         dropped = packets["dropped"].astype(np.int64)
         counter = (packets["flags"] & 0x0F).astype(np.int64)
-        if self._goes_on(dropped, counter):
-            self._last_counter = int(counter[-1])
-            self._n_received += int(counts.sum(dtype=np.int64))
-            return np.zeros(len(counts), np.int64)
         previous = np.empty_like(dropped)
         previous[0] = dropped[0] if self._last_dropped is None else self._last_dropped
         previous[1:] = dropped[:-1]
@@ -279,30 +306,38 @@ class HvpmDecoder:
     def _amperes(
         self,
         seen: NDArray[np.void],
-        measured: Chosen,
+        measured: NDArray[np.intp] | None,
         zero: FloatArray,
         reference: FloatArray,
-        ends: NDArray[np.intp],
+        lengths: NDArray[np.intp] | None,
     ) -> NDArray[np.float32]:
-        scale, lengths = self._scale, np.diff(ends, prepend=0)
+        """Currents of the measurements; `lengths` says how many each calibration holds for, None: one for all."""
+        scale = self._scale
         coarse = _column(seen, "coarse", measured)
         zero_coarse = zero[:, 0] + scale.coarse_zero_offset
-        gain = scale.coarse_scale / 1e3 / (reference[:, 0] - zero_coarse)
         coarse -= _spread(zero_coarse, lengths)
-        coarse *= _spread(gain, lengths)
-        fine_code = seen["fine"].reshape(-1)[measured]
-        in_fine = fine_code < _FINE_LIMIT
+        coarse *= _spread(scale.coarse_scale / 1e3 / (reference[:, 0] - zero_coarse), lengths)
+        fine_codes = _codes_of(seen, "fine", measured)
+        in_fine = fine_codes < _FINE_LIMIT
         if in_fine.any():
+            fine = fine_codes.astype(np.float32)
             zero_fine = zero[:, 1] + scale.fine_zero_offset
-            gain_fine = scale.fine_scale / 1e6 / (reference[:, 1] - zero_fine)
-            fine_a = (fine_code.astype(np.float32) - _spread(zero_fine, lengths)) * _spread(gain_fine, lengths)
-            np.copyto(coarse, fine_a, where=in_fine)
+            fine -= _spread(zero_fine, lengths)
+            fine *= _spread(scale.fine_scale / 1e6 / (reference[:, 1] - zero_fine), lengths)
+            np.copyto(coarse, fine, where=in_fine)
         return coarse
 
 
-def _column(seen: NDArray[np.void], name: str, measured: Chosen) -> NDArray[np.float32]:
-    """One channel of the measurements as floats (m,)."""
-    return seen[name].astype(np.float32).reshape(-1)[measured]
+def _column(seen: NDArray[np.void], name: str, measured: NDArray[np.intp] | None) -> NDArray[np.float32]:
+    """One channel of the measurements as floats (m,); None: all are."""
+    return _codes_of(seen, name, measured).astype(np.float32)
+
+
+def _codes_of(seen: NDArray[np.void], name: str, measured: NDArray[np.intp] | None) -> NDArray[np.uint16]:
+    """One channel of the measurements as codes (m,)."""
+    # First into the computer's byte order: numpy converts far faster from there.
+    column: NDArray[np.uint16] = seen[name].astype(np.uint16).reshape(-1)
+    return column if measured is None else column[measured]
 
 
 def _codes(seen: NDArray[np.void], at: NDArray[np.intp]) -> FloatArray:
@@ -311,10 +346,10 @@ def _codes(seen: NDArray[np.void], at: NDArray[np.intp]) -> FloatArray:
     return np.stack([rows["coarse"], rows["fine"]], axis=1).astype(np.float64)
 
 
-def _spread(values: FloatArray, lengths: NDArray[np.intp]) -> NDArray[np.float32]:
-    """A value for each measurement of each stretch; one value where there is one stretch."""
+def _spread(values: FloatArray, lengths: NDArray[np.intp] | None) -> NDArray[np.float32]:
+    """A value for each measurement of each stretch; as it is where it holds for all."""
     narrow = values.astype(np.float32)
-    return narrow if len(narrow) == 1 else np.repeat(narrow, lengths)
+    return narrow if lengths is None else np.repeat(narrow, lengths)
 
 
 def concatenate(parts: list[Trace], rate_hz: float = RATE_HZ) -> Trace:
