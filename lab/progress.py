@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from lab.campaign import Observer, Step
+from lab.steps import Observer, Step
 
 
 @contextmanager

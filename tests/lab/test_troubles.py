@@ -308,7 +308,7 @@ def test_a_disk_that_is_full_stops_with_what_to_do_and_nothing_is_lost(
         raise DiskFull("lab.db.files/traces has no room left", "make room, then run the same command again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("lab.campaign.store_trace", full)
+        patched.setattr("lab.bench_session.store_trace", full)
         with pytest.raises(DiskFull) as raised:
             bench.measure()
     assert "make room" in raised.value.hint

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench
+from lab_command import Bench
 
 
 def refused(done, code: int, *words: str) -> None:  # type: ignore[no-untyped-def]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Bench, environment
+from lab_command import Bench, environment
 
 from db.database import open_database
 from db.queries import list_campaigns, progress

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from conftest import Bench, environment
+from lab_command import Bench, environment
 from sqlalchemy import func, select
 
 from db.database import open_database
