@@ -104,9 +104,9 @@ def _network_table(network: Architecture) -> Table:
     cost = count_graph(build_graph(network), len(network.blocks))
     title = ", ".join((network.space, *(f"{name}={value}" for name, value in network.options)))
     table = Table(title=title, box=SIMPLE_HEAVY)
-    for header in ("block", "type", "kernel", "filters", "stride", "FLOPs", "parameters"):
+    for header in ("#", "type", "kernel", "filters", "stride", "FLOPs", "params"):
         left = header in ("type", "stride")
-        table.add_column(header, justify="left" if left else "right", no_wrap=left)
+        table.add_column(header, justify="left" if left else "right", no_wrap=True)
     strides = place_strides(network, space_named(network.space))
     rows = zip(network.blocks, strides, cost.blocks, strict=True)
     for ordinal, (block, stride, part) in enumerate(rows, start=1):
