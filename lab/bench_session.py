@@ -206,7 +206,10 @@ class BenchSession:
         try:
             run = run_window(self._bench, queue, self._profile, lambda s: self._show("measuring", s))
         except HardwareError as error:
-            fail_window(self._db, window_id, "failed", str(error), clock.utc())
+            incident = IncidentSpec(
+                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action="stopped for a person"
+            )
+            fail_window(self._db, window_id, "failed", str(error), clock.utc(), incidents=[incident])
             raise
         except BaseException as error:
             fail_window(self._db, window_id, "lost", f"{type(error).__name__}: {error}", clock.utc())

@@ -100,7 +100,7 @@ class ToolSection(_Section):
 class WindowSection(_Section):
     n_models: Annotated[int, Field(ge=1, le=500)] = 100
     """Models for each time that USB is cut, canaries included."""
-    settle_s: Annotated[float, Field(ge=0)] = 8.0
+    settle_s: Annotated[float, Field(ge=7, le=120)] = 8.0
     """Quiet time after USB is cut, before the first mark."""
     gap_s: Annotated[float, Field(ge=0.2, le=10)] = 0.35
     """Idle time before each model; its baseline is taken from it."""
