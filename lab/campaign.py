@@ -12,18 +12,17 @@ from contextlib import ExitStack
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
-from db.queries import count_sessions, energies_of, progress, visit_noise
+from db.queries import count_sessions, progress
 from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
-from db.tasks import done_tasks, peek, reopen
+from db.tasks import peek, reopen
 from hardware.bench import open_bench
 from hardware.clock import RealClock
 from lab.bench_lock import device_names, locked, locked_file
 from lab.bench_session import BenchSession, CampaignPlan
-from lab.energy import ANALYSIS_VERSION
 from lab.errors import MixedConditions
 from lab.finders import real_finders
-from lab.plan import half_width_frac, noise_estimate
+from lab.precision import imprecise_tasks
 from lab.profile import BenchProfile
 from lab.steps import Observer, step_of
 
@@ -116,10 +115,10 @@ def _check_size(db: Database, campaign: CampaignRow, plan: CampaignPlan) -> None
 def _reopen_imprecise(db: Database, campaign: CampaignRow, profile: BenchProfile) -> None:
     """Make tasks pending again whose interval is wider than is asked for now, where visits are left."""
     precision = profile.precision
-    measured = visit_noise(db, campaign.campaign_id)
-    noise = noise_estimate(measured.sd_frac, measured.n_pairs, precision)
-    tasks = [task for task in done_tasks(db, campaign.campaign_id) if task.n_attempts < precision.max_visits]
-    known = energies_of(db, [task.task_id for task in tasks], ANALYSIS_VERSION)
-    wide = [id_ for id_, rows in known.items() if half_width_frac(rows, noise) > precision.target_half_width_frac]
+    wide = [
+        task.task_id
+        for task in imprecise_tasks(db, campaign.campaign_id, precision)
+        if task.n_attempts < precision.max_visits
+    ]
     if wide:
         reopen(db, wide)

@@ -79,10 +79,6 @@ class Energy:
     dynamic_energy_mj: float
     dynamic_energy_se_mj: float
 
-    def half_width_mj(self, n_segments: int) -> float:
-        """Half of the 95 % interval of `energy_mj`."""
-        return student_t_95(n_segments - 1) * self.energy_se_mj
-
 
 class TooFewSamples(Exception):
     """The interval holds too few samples for a mean with an error."""

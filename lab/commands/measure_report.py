@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db.queries import energies_of, progress, visit_noise
+from db.queries import progress, visit_noise
 from db.results import result_rows
-from db.tasks import done_tasks
-from lab.energy import ANALYSIS_VERSION, student_t_95
+from lab.energy import student_t_95
 from lab.errors import NotEnoughSpace
-from lab.plan import half_width_frac, noise_estimate, visits_needed
+from lab.plan import noise_estimate, visits_needed
+from lab.precision import imprecise_tasks
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -109,6 +109,8 @@ def final_report(
     now = progress(database, campaign.campaign_id)
     noise = visit_noise(database, campaign.campaign_id)
     n_failed = now.n_tasks.get("failed", 0)
+    # Their visits are used up: `lab measure` would have gone on with them otherwise.
+    n_wide = len(imprecise_tasks(database, campaign.campaign_id, precision))
     if as_json:
         summary = {
             "campaign": campaign.name,
@@ -121,12 +123,12 @@ def final_report(
             "bench_s": now.bench_s,
             "useful_s": now.useful_s,
             "visit_noise_frac": noise.sd_frac if noise.n_pairs else None,
-            "n_wider_than_asked": wider_than_asked(database, campaign, precision),
+            "n_wider_than_asked": n_wide,
         }
         sys.stdout.write(json.dumps(summary) + "\n")
         return n_failed
     _print_rows(database, campaign, n_rows)
-    _print_summary(campaign, now, noise, db, wider_than_asked(database, campaign, precision))
+    _print_summary(campaign, now, noise, db, n_wide)
     return n_failed
 
 
@@ -157,15 +159,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['dynamic_energy_mj']:.4f}",
         str(row["outcome"]),
     ]
-
-
-def wider_than_asked(database: Database, campaign: CampaignRow, precision: PrecisionSection) -> int:
-    """How many models are done whose interval is wider than asked, because their visits were used up."""
-    measured = visit_noise(database, campaign.campaign_id)
-    noise = noise_estimate(measured.sd_frac, measured.n_pairs, precision)
-    ids = [task.task_id for task in done_tasks(database, campaign.campaign_id)]
-    known = energies_of(database, ids, ANALYSIS_VERSION).values()
-    return sum(half_width_frac(rows, noise) > precision.target_half_width_frac for rows in known)
 
 
 def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide: int) -> None:
