@@ -12,7 +12,7 @@ from pathlib import Path
 from db.rows import ModelSpec
 from lab.errors import ModelsError
 from search.architecture import Architecture, parse
-from search.build import BuiltFile, build_file, build_files
+from search.tflite.build import BuiltFile, build_file, build_files
 
 _AHEAD = 300
 

@@ -15,7 +15,7 @@ from lab.profile import PrecisionSection
 from search.architecture import Architecture
 from search.count import count_graph
 from search.graph import build_graph
-from search.space import AUDIO_2D, TABLE_2
+from search.spaces import AUDIO_2D, TABLE_2
 
 T = TypeVar("T")
 _Z_95 = 1.959964

@@ -1,8 +1,7 @@
 """An architecture as a value: blocks and options, with one text, one hash and one flat table of parameters.
 
 The first thing in the flow: spaces draw these values, the graph and the .tflite file follow from them, the
-database keeps text and hash, and the predictor sees the flat parameters as columns. Knows no space and no
-layer.
+database keeps text and hash, and the predictor sees the flat parameters as columns. Knows no space.
 
 The text is one line without blanks, safe to paste into a shell:
 
@@ -17,26 +16,14 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from search.blocks import BlockType
 from search.errors import BadText
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COUNT = re.compile(r"[1-9][0-9]*")
 _OPTION_PREFIX = "option_"
 _TEXT_HINT = "write SPACE,OPTION=VALUE,TYPE:KERNEL:FILTERS,...; `search space` prints what a space allows"
-
-
-class BlockType(StrEnum):
-    """The kinds of block, named as in Table 2 of Speckhard et al."""
-
-    KXK = "KxK"
-    SPLIT_DEPTHWISE = "1xK-Kx1-DW"
-    MOBILENET_V1 = "MobileNetV1"
-    MOBILENET_V2 = "MobileNetV2"
-    MOBILENET_V2_AVG_POOL = "MobileNetV2-Avg-Pool"
-    SPLIT_CONV = "Kx1-1xK"
-    IDENTITY = "Identity"
 
 
 @dataclass(frozen=True, order=True)

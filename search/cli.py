@@ -57,7 +57,7 @@ def show(
 ) -> None:
     """Prints one network: blocks, strides, FLOPs and parameters."""
     from search.architecture import parse
-    from search.space import TABLE_2
+    from search.spaces import TABLE_2
 
     network = TABLE_2 if architecture == "table2" else parse(architecture)
     _print(_network_table(network))
@@ -74,7 +74,7 @@ def _print(table: Table) -> None:
 def _space_table() -> Table:
     from rich.table import Table
 
-    from search.space import AUDIO_2D
+    from search.spaces import AUDIO_2D
 
     shape = " x ".join(str(n) for n in AUDIO_2D.input_shape)
     options = "; ".join(f"{name} = {' | '.join(values)}" for name, values in AUDIO_2D.options)
@@ -99,7 +99,7 @@ def _network_table(network: Architecture) -> Table:
 
     from search.count import count_graph
     from search.graph import build_graph, place_strides
-    from search.space import space_named
+    from search.spaces import space_named
 
     cost = count_graph(build_graph(network), len(network.blocks))
     title = ", ".join((network.space, *(f"{name}={value}" for name, value in network.options)))

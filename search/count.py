@@ -16,7 +16,7 @@ Parameters are all variables of the quantization-aware training model (tensorflo
 | convolution | weights; range per filter (2 each), depthwise one range (2); step (1) |
 | its batch normalisation | 4 a channel; step (1); range of the output (2) |
 | its ReLU, if any | step (1); the range is then here and not after the batch normalisation |
-| sum, pool, global mean | range (2), step (1); a ReLU after a sum adds a step |
+| sum, concatenation, pool, global mean | range (2), step (1); a ReLU after a sum adds a step |
 | dense | weights and bias; range of the weights (2) and of the output (2), step (1) |
 """
 
@@ -30,6 +30,7 @@ from search.layers import (
     Activation,
     Add,
     AveragePool,
+    Concat,
     Conv,
     Dense,
     DepthwiseConv,
@@ -68,8 +69,15 @@ class NetworkCost:
     total: Cost
 
 
-def count_graph(graph: Graph, n_blocks: int) -> NetworkCost:
-    """The cost of a graph of `n_blocks` blocks; blocks without layers (Identity) cost nothing."""
+def count_graph(graph: Graph, n_blocks: int | None = None) -> NetworkCost:
+    """The cost of a graph.
+
+    Args:
+        graph: the layers.
+        n_blocks: how many blocks to list, where the last may have no layers (Identity); else as many as have.
+    """
+    if n_blocks is None:
+        n_blocks = max(layer.block for layer in graph.layers)
     by_block = [NOTHING] * (n_blocks + 1)
     by_block[HEAD] = INPUT_COST
     for layer in graph.layers:
@@ -91,6 +99,8 @@ def count_layer(layer: Layer) -> Cost:
             n_filters = layer.out_shape[-1]
             n_params = taps * n_filters + _RANGE + _STEP
             return Cost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
+        case Concat():
+            return Cost(0, _RANGE + _STEP)
         case Add():
             return Cost(0, _RANGE + _STEP + (0 if layer.activation is Activation.NONE else _STEP))
         case AveragePool():

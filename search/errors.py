@@ -6,6 +6,7 @@
     └── StableError         stop and tell the person
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
+        ├── UnknownNetwork      a name that no baseline has
         ├── OutsideSpace        a well-formed architecture that the space does not contain
         ├── SpaceExhausted      more different architectures asked for than the space holds
         └── BuildFailed         a model file cannot be written
@@ -54,6 +55,10 @@ class BadText(StableError):
 
 class UnknownSpace(StableError):
     """No search space has this name."""
+
+
+class UnknownNetwork(StableError):
+    """No baseline has this name."""
 
 
 class OutsideSpace(StableError):

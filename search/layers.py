@@ -32,7 +32,7 @@ class Layer:
     Args:
         block: ordinal of its block, from 1; HEAD after the last.
         inputs: which values it reads: 0 is the network's input, i the output of layer i - 1.
-        in_shape: shape of each input (they agree).
+        in_shape: shape of each input (they agree, but for the channels of a Concat).
         out_shape: shape of the output.
     """
 
@@ -65,6 +65,11 @@ class Add(Layer):
     """Sum of two values, then the activation."""
 
     activation: Activation
+
+
+@dataclass(frozen=True)
+class Concat(Layer):
+    """Two values of the same height and width, one's channels after the other's; `in_shape` is the first's."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,13 @@ class GraphBuilder:
         if a.shape != b.shape:
             raise ValueError(f"cannot add {a.shape} and {b.shape}")
         return self._laid(Add(self.block, (a.number, b.number), a.shape, a.shape, activation))
+
+    def concat(self, a: Value, b: Value) -> Value:
+        """Concat; ValueError when height or width differ."""
+        if a.shape[:-1] != b.shape[:-1]:
+            raise ValueError(f"cannot put {a.shape} and {b.shape} side by side")
+        out_shape = (*a.shape[:-1], a.shape[-1] + b.shape[-1])
+        return self._laid(Concat(self.block, (a.number, b.number), a.shape, out_shape))
 
     def average_pool(self, x: Value, kernel: Pair, stride: Pair) -> Value:
         """AveragePool."""

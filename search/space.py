@@ -1,37 +1,24 @@
 """Search spaces: which architectures there are, drawing them, and saying why one is not among them.
 
 A space fixes the input, the stride of every block and the head; an architecture chooses type, kernel and
-filters per block. `AUDIO_2D` follows the rules of Speckhard et al. (2023), section 3 and Table 2; the paper
-does not print its filter lists, so these are ours, chosen so that the spread of energy and the share of small
-networks match the paper's. Campaigns and search algorithms draw from here; what a block is made of stands in
-`search/graph.py` alone.
+filters per block. The spaces themselves stand in `spaces`, what a block is made of in `blocks`. Campaigns and
+search algorithms draw from here.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from search.architecture import IDENTITY, Architecture, Block, BlockType
-from search.errors import OutsideSpace, SpaceExhausted, UnknownSpace
+from search.architecture import IDENTITY, Architecture, Block
+from search.blocks import BlockType
+from search.errors import OutsideSpace, SpaceExhausted
 
 Stride = tuple[int, int]
-
-
-class DwStride(StrEnum):
-    """Option `dw_stride`: where the stride of a 1xK-Kx1-DW block acts. The paper does not say."""
-
-    AFTER_POINTWISE = "after_pointwise"
-    """depthwise 1xK, pointwise, depthwise Kx1 with the stride: all totals of Table 2 within 2 %."""
-    BEFORE_POINTWISE = "before_pointwise"
-    """depthwise 1xK, depthwise Kx1 with the stride, pointwise: 28 % below Table 2's FLOPs."""
-    NEXT_BLOCK = "next_block"
-    """depthwise 1xK, depthwise Kx1, pointwise; its stride acts in the first strided layer of the next block
-    that is not Identity. All totals of Table 2 within 1 %."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +82,37 @@ class Space:
         return tuple(len(position.blocks) for position in self.positions)
 
     @property
+    def n_dims(self) -> int:
+        """2 when kernels move over time and frequency, 1 when frequency is the channels."""
+        return 1 if self.input_shape[1] == 1 else 2
+
+    @property
     def default_options(self) -> tuple[tuple[str, str], ...]:
         """Every option at its default."""
         return tuple((name, values[0]) for name, values in self.options)
+
+    def set_options(self, chosen: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """The default options with some of them chosen otherwise.
+
+        Raises:
+            OutsideSpace: an option, or a value, that the space does not have.
+        """
+        options = {**dict(self.default_options), **chosen}
+        self._validate_options(options)
+        return tuple(sorted(options.items()))
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Every architecture that differs in exactly one block, position by position; the options are kept.
+
+        Raises:
+            OutsideSpace: the architecture is not in the space.
+        """
+        self.validate(architecture)
+        blocks = architecture.blocks
+        for i, position in enumerate(self.positions):
+            for block in position.blocks:
+                if block != blocks[i]:
+                    yield replace(architecture, blocks=(*blocks[:i], block, *blocks[i + 1 :]))
 
     def sample(self, rng: np.random.Generator, options: tuple[tuple[str, str], ...] | None = None) -> Architecture:
         """An architecture, uniform over the allowed blocks of each position."""
@@ -169,75 +184,5 @@ class Space:
                 raise OutsideSpace(f"{seen} in {self.name}", f"{name} is one of {', '.join(allowed[name])}")
 
 
-def space_named(name: str) -> Space:
-    """The space of this name.
-
-    Raises:
-        UnknownSpace: there is none.
-    """
-    for space in SPACES:
-        if space.name == name:
-            return space
-    raise UnknownSpace(f"no search space {name!r}", f"spaces: {', '.join(space.name for space in SPACES)}")
-
-
 def _listed(numbers: tuple[int, ...]) -> str:
     return " ".join(str(number) for number in numbers)
-
-
-_KXK = (BlockType.KXK,)
-_DW = (BlockType.SPLIT_DEPTHWISE,)
-_STRIDED = (BlockType.MOBILENET_V1, BlockType.MOBILENET_V2_AVG_POOL, BlockType.SPLIT_DEPTHWISE)
-_PLAIN = (BlockType.MOBILENET_V1, BlockType.MOBILENET_V2, BlockType.SPLIT_DEPTHWISE, BlockType.IDENTITY)
-_LATE_STRIDED = (
-    BlockType.MOBILENET_V1,
-    BlockType.MOBILENET_V2,
-    BlockType.MOBILENET_V2_AVG_POOL,
-    BlockType.SPLIT_DEPTHWISE,
-)
-_LAST = (*_PLAIN, BlockType.SPLIT_CONV)
-
-AUDIO_2D = Space(
-    name="audio2d",
-    input_shape=(196, 40, 1),
-    positions=(
-        Position((2, 1), _KXK, (3, 4, 5), (8, 16, 24)),
-        Position((2, 1), _DW, (3, 4, 5), (16, 24, 32)),
-        Position((2, 2), _STRIDED, (3, 4, 5), (24, 32, 40)),
-        Position((1, 1), _PLAIN, (3, 4, 5), (24, 32, 40)),
-        Position((2, 2), _STRIDED, (3, 4, 5), (24, 32, 40)),
-        Position((1, 1), _PLAIN, (3,), (24, 32, 40)),
-        Position((1, 1), _PLAIN, (3,), (24, 32, 40)),
-        Position((1, 1), _PLAIN, (3,), (24, 32, 40)),
-        Position((1, 1), _PLAIN, (3,), (32, 40, 48)),
-        Position((2, 2), _LATE_STRIDED, (3,), (32, 40, 48)),
-        Position((1, 1), _PLAIN, (3,), (40, 48, 56)),
-        Position((1, 1), _LAST, (3,), (48, 56, 64)),
-    ),
-    hidden_units=32,
-    n_classes=9,
-    options=(("dw_stride", tuple(place.value for place in DwStride)),),
-)
-"""The two-dimensional space: log-mel input, 196 frames x 40 bands; 2.6e13 networks."""
-
-SPACES = (AUDIO_2D,)
-
-TABLE_2 = Architecture(
-    space=AUDIO_2D.name,
-    blocks=(
-        Block(BlockType.KXK, 5, 8),
-        Block(BlockType.SPLIT_DEPTHWISE, 3, 24),
-        Block(BlockType.SPLIT_DEPTHWISE, 3, 32),
-        Block(BlockType.MOBILENET_V1, 3, 32),
-        Block(BlockType.MOBILENET_V2_AVG_POOL, 5, 24),
-        Block(BlockType.MOBILENET_V2, 3, 24),
-        IDENTITY,
-        Block(BlockType.MOBILENET_V1, 3, 40),
-        Block(BlockType.MOBILENET_V2, 3, 32),
-        Block(BlockType.MOBILENET_V2, 3, 48),
-        IDENTITY,
-        Block(BlockType.MOBILENET_V1, 3, 64),
-    ),
-    options=AUDIO_2D.default_options,
-)
-"""NAS-Bayesian, Table 2 of Speckhard et al. (2023): 12.52 MFLOPs, 23.95 k parameters, 51.22 kB."""

@@ -16,8 +16,8 @@ from hardware.runner_journal import read_report
 from lab.analysis import analyse
 from lab.profile import BenchProfile, load_profile, parse_profile
 from lab.window import run_window
-from search.space import TABLE_2
-from search.tflite_writer import write_tflite
+from search.spaces import TABLE_2
+from search.tflite.writer import write_tflite
 
 _SIMULATED = """
 name = "contract"

@@ -17,8 +17,8 @@ from hardware.phone import PIXEL_4_XL_LOCKS, ClockLock, QueuedModel, QueueTiming
 from hardware.phone_settings import FOLDER, MEDDLING_SERVICES, NOTE_PATH
 from hardware.runner_journal import read_report
 from hardware.sim.phone import CPUFREQ, TOOL_PATH
-from search.space import TABLE_2
-from search.tflite_writer import write_tflite
+from search.spaces import TABLE_2
+from search.tflite.writer import write_tflite
 
 FLAGS = ToolFlags(TOOL_PATH, 0.5, 20, 30.0, 0.1, True, 60.0)
 TIMING = QueueTiming(1.0, 0.35, 0.1, 1.0, 36.0)

@@ -9,8 +9,8 @@ import pytest
 from hardware.sim.constants import pixel4xl
 from hardware.sim.tflite_cost import InferenceCost, InvalidModel, cost_of, read_work
 from search.architecture import Architecture
-from search.space import AUDIO_2D, TABLE_2
-from search.tflite_writer import write_tflite
+from search.spaces import AUDIO_2D, TABLE_2
+from search.tflite.writer import write_tflite
 
 # NAS-Bayesian in Table 1 of Speckhard et al. 2023.
 LATENCY_MS, ENERGY_MJ, MEASURED_KHZ = 0.98, 1.30, 2_841_600

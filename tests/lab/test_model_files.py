@@ -6,8 +6,8 @@ import pytest
 
 from lab.errors import ModelsError
 from lab.model_files import ModelBuilder, own_models
-from search.space import AUDIO_2D
-from search.tflite_writer import write_tflite
+from search.spaces import AUDIO_2D
+from search.tflite.writer import write_tflite
 
 
 def texts(n: int) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.architecture import IDENTITY, Architecture, Block, BlockType
+from search.architecture import IDENTITY, Architecture, Block
+from search.blocks import BlockType, DwStride, PoolMerge
 from search.errors import OutsideSpace
 from search.graph import build_graph, place_strides
 from search.layers import (
@@ -17,21 +18,22 @@ from search.layers import (
     Activation,
     Add,
     AveragePool,
+    Concat,
     Conv,
     DepthwiseConv,
     Graph,
     GraphBuilder,
     Layer,
 )
-from search.space import AUDIO_2D, TABLE_2, DwStride
+from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 
 
 def with_dw_stride(architecture: Architecture, place: DwStride) -> Architecture:
-    return dataclasses.replace(architecture, options=(("dw_stride", place.value),))
+    return dataclasses.replace(architecture, options=AUDIO_2D.set_options({"dw_stride": place.value}))
 
 
 def drawn(seed: int, place: DwStride) -> Architecture:
-    return AUDIO_2D.sample(np.random.default_rng(seed), (("dw_stride", place.value),))
+    return AUDIO_2D.sample(np.random.default_rng(seed), AUDIO_2D.set_options({"dw_stride": place.value}))
 
 
 def of_block(graph: Graph, block: int) -> list[Layer]:
@@ -138,3 +140,31 @@ def test_values_of_different_shape_cannot_be_added() -> None:
     net = GraphBuilder((8, 8, 4))
     with pytest.raises(ValueError, match="cannot add"):
         net.add(net.input, net.conv(net.input, 8, (1, 1)))
+
+
+def test_values_of_different_height_cannot_be_put_side_by_side() -> None:
+    net = GraphBuilder((8, 8, 4))
+    with pytest.raises(ValueError, match="side by side"):
+        net.concat(net.input, net.conv(net.input, 8, (1, 1), (2, 1)))
+
+
+def test_the_pooled_half_can_be_put_beside_the_other() -> None:
+    options = AUDIO_2D.set_options({"pool_merge": PoolMerge.CONCAT.value})
+    *_, one, other, concat = of_block(build_graph(dataclasses.replace(TABLE_2, options=options)), 5)
+    assert isinstance(concat, Concat)
+    assert one.out_shape == other.out_shape == (13, 10, 12)
+    assert concat.out_shape == (13, 10, 24)
+
+
+@given(st.integers(0, 2**32), st.sampled_from(DwStride), st.sampled_from(PoolMerge))
+def test_one_dimensional_networks_move_along_time_only_and_end_at_25_frames(
+    seed: int, place: DwStride, merge: PoolMerge
+) -> None:
+    options = AUDIO_1D.set_options({"dw_stride": place.value, "pool_merge": merge.value})
+    graph = build_graph(AUDIO_1D.sample(np.random.default_rng(seed), options))
+    for layer in graph.layers:
+        if isinstance(layer, (Conv, DepthwiseConv, AveragePool)):
+            assert (layer.kernel[1], layer.stride[1], layer.out_shape[1]) == (1, 1, 1)
+    mean = of_block(graph, HEAD)[0]
+    # A stride that moves on meets another: rounding up once instead of twice can differ by a frame.
+    assert mean.in_shape[0] in ({24, 25} if place is DwStride.NEXT_BLOCK else {25})

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from search import cli
-from search.space import AUDIO_2D, TABLE_2
+from search.spaces import AUDIO_2D, TABLE_2
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:

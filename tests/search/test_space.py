@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.architecture import IDENTITY, Architecture, Block, BlockType
+from search.architecture import IDENTITY, Architecture, Block
+from search.blocks import BlockType
 from search.errors import OutsideSpace, SpaceExhausted, UnknownSpace
-from search.space import AUDIO_2D, TABLE_2, Position, Space, space_named
+from search.space import Position, Space
+from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2, space_named
 
 TINY = Space("tiny", (4, 4, 1), (Position((1, 1), (BlockType.KXK,), (1, 3), (8, 16)),) * 2, 4, 2)
 
@@ -58,7 +60,7 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one() -> None:
 
 def test_the_first_draw_of_a_seed_never_changes() -> None:
     first = AUDIO_2D.sample_unique(1, seed=0)[0]
-    assert first.architecture_hash == "e52864428c37bf691b6ad28d2bf4c0bcda2abeab4ccc81b2e37c7b39d5715c3f"
+    assert first.architecture_hash == "14039d10a9b90790a1134903283b0802cd430fea614cdd73de499befc69c90a0"
 
 
 @given(st.integers(0, 2**32), st.integers(0, 16), st.integers(0, 16))
@@ -91,7 +93,7 @@ def test_a_block_that_is_not_allowed_is_named_with_what_is_allowed() -> None:
         (dataclasses.replace(TABLE_2, blocks=TABLE_2.blocks[:-1]), "11 blocks"),
         (dataclasses.replace(TABLE_2, blocks=(IDENTITY, *TABLE_2.blocks[1:])), "block 1 is Identity"),
         (dataclasses.replace(TABLE_2, options=()), "dw_stride missing"),
-        (dataclasses.replace(TABLE_2, options=(("dw_stride", "never"),)), "dw_stride=never"),
+        (dataclasses.replace(TABLE_2, options=(("dw_stride", "never"), ("pool_merge", "add"))), "dw_stride=never"),
         (dataclasses.replace(TABLE_2, options=(*TABLE_2.options, ("skip", "no"))), "option skip"),
     ],
 )
@@ -111,3 +113,38 @@ def test_an_error_keeps_its_hint_from_one_process_to_another() -> None:
     error = OutsideSpace("problem", "hint")
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.problem, copy.hint) == (OutsideSpace, "problem", "hint")
+
+
+def test_the_one_dimensional_space_has_the_options_of_the_other() -> None:
+    assert AUDIO_1D.n_options == AUDIO_2D.n_options
+    assert (AUDIO_1D.n_dims, AUDIO_2D.n_dims) == (1, 2)
+    assert all(position.stride[1] == 1 for position in AUDIO_1D.positions)
+    assert {filters for position in AUDIO_1D.positions for filters in position.filters} == {32, 48, 64}
+
+
+def test_neighbours_differ_in_one_block_and_are_all_there() -> None:
+    neighbours = list(AUDIO_2D.neighbours(TABLE_2))
+    assert len(neighbours) == len(set(neighbours)) == sum(n - 1 for n in AUDIO_2D.n_options)
+    for neighbour in neighbours:
+        AUDIO_2D.validate(neighbour)
+        assert sum(a != b for a, b in zip(neighbour.blocks, TABLE_2.blocks, strict=True)) == 1
+        assert neighbour.options == TABLE_2.options
+
+
+def test_what_is_not_in_the_space_has_no_neighbours() -> None:
+    with pytest.raises(OutsideSpace):
+        next(AUDIO_2D.neighbours(dataclasses.replace(TABLE_2, blocks=TABLE_2.blocks[::-1])))
+
+
+def test_options_are_chosen_by_name_and_the_others_keep_their_default() -> None:
+    assert dict(AUDIO_2D.set_options({"pool_merge": "concat"})) == {
+        "dw_stride": "after_pointwise",
+        "pool_merge": "concat",
+    }
+
+
+@pytest.mark.parametrize(("chosen", "seen"), [({"pool": "add"}, "option pool"), ({"pool_merge": "x"}, "pool_merge=x")])
+def test_an_unknown_option_is_refused(chosen: dict[str, str], seen: str) -> None:
+    with pytest.raises(OutsideSpace) as caught:
+        AUDIO_2D.set_options(chosen)
+    assert seen in caught.value.problem

@@ -136,8 +136,8 @@ def test_ctrl_c_twice_stops_at_once_and_the_phone_is_given_back(make_bench: Call
 
 
 def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> None:
-    from search.space import AUDIO_2D
-    from search.tflite_writer import write_tflite
+    from search.spaces import AUDIO_2D
+    from search.tflite.writer import write_tflite
 
     bench = make_bench()
     folder = bench.folder / "models"
@@ -151,8 +151,8 @@ def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> 
 
 
 def test_a_model_that_the_tool_rejects_is_a_row_and_the_others_are_measured(make_bench: Callable[..., Bench]) -> None:
-    from search.space import TABLE_2
-    from search.tflite_writer import write_tflite
+    from search.spaces import TABLE_2
+    from search.tflite.writer import write_tflite
 
     bench = make_bench()
     folder = bench.folder / "models"

@@ -9,6 +9,7 @@ in the paper's sizes.
 |---|---|
 | Conv, DepthwiseConv | CONV_2D 3, DEPTHWISE_CONV_2D 3; scale per filter |
 | Add | ADD 2 |
+| Concat | CONCATENATION 2; inputs and output share one scale |
 | AveragePool | AVERAGE_POOL_2D 2, which keeps its input's scale; QUANTIZE 1 where the output's differs |
 | GlobalMean | MEAN 2 over time and frequency |
 | Dense | FULLY_CONNECTED 4; one scale |
@@ -25,6 +26,7 @@ from search.layers import (
     Activation,
     Add,
     AveragePool,
+    Concat,
     Conv,
     Dense,
     DepthwiseConv,
@@ -33,16 +35,19 @@ from search.layers import (
     Shape,
     Softmax,
 )
-from search.random_constants import Quantization, QuantizedNetwork, draw_constants
-from search.tflite_model import Model, Operator, Options, Tensor, encode
+from search.tflite.encoding import Model, Operator, Options, Tensor, encode
+from search.tflite.quantized import Quantization, QuantizedNetwork
+from search.tflite.random_constants import draw_constants
 
 _SAME = 0
 _ACTIVATION_CODES = {Activation.NONE: 0, Activation.RELU: 1, Activation.RELU6: 3}
 _MEAN_AXES = (1, 2)
+_CHANNEL_AXIS = 3
 _OPERATORS: dict[type[Layer], tuple[str, int]] = {
     Conv: ("CONV_2D", 3),
     DepthwiseConv: ("DEPTHWISE_CONV_2D", 3),
     Add: ("ADD", 2),
+    Concat: ("CONCATENATION", 2),
     AveragePool: ("AVERAGE_POOL_2D", 2),
     GlobalMean: ("MEAN", 2),
     Dense: ("FULLY_CONNECTED", 4),
@@ -137,6 +142,8 @@ def _options(layer: Layer) -> Options:
             return "Pool2DOptions", {**_window(layer), "FilterWidth": width, "FilterHeight": height}
         case Add():
             return "AddOptions", _fused(layer.activation)
+        case Concat():
+            return "ConcatenationOptions", {"Axis": _CHANNEL_AXIS, **_fused(Activation.NONE)}
         case GlobalMean():
             return "ReducerOptions", {"KeepDims": False}
         case Dense():

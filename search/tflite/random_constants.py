@@ -3,11 +3,7 @@
 Energy and latency depend on a network's shape, not on what it has learnt, so a campaign measures untrained
 networks. The numbers are still those of a working one: signals keep their size from layer to layer, ranges
 fit the signals, and the outputs follow the input, so that no kernel sees only zeros or saturated values.
-Between `graph` and `tflite_writer`; a trained network brings its own `QuantizedNetwork`.
-
-The scheme is that of the TFLite 8-bit quantization specification: real = scale * (q - zero_point);
-activations int8 with one scale, weights int8 symmetric in -127..127 with a scale per filter (one for all in
-dense layers), biases int32 with scale = input scale * weight scale.
+Between `graph` and `writer`; a trained network brings its own `QuantizedNetwork`.
 """
 
 from __future__ import annotations
@@ -22,6 +18,7 @@ from search.layers import (
     Activation,
     Add,
     AveragePool,
+    Concat,
     Conv,
     Dense,
     DepthwiseConv,
@@ -30,6 +27,7 @@ from search.layers import (
     Layer,
     Softmax,
 )
+from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 
 _STEPS = 255
 _UNIFORM_STD = 127 / math.sqrt(3)
@@ -43,45 +41,6 @@ _N_STD = 4.0
 # A mean over the map keeps this much of a signal's size, and so does a ReLU about its mean.
 _MEAN_KEEPS = 0.35
 _RELU_KEEPS = 1 / 1.3
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """real = scale * (q - zero_point), q in -128..127."""
-
-    scale: float
-    zero_point: int
-
-
-@dataclass(frozen=True, eq=False)
-class Constants:
-    """What a convolution or dense layer carries.
-
-    Args:
-        weights: int8; (filters, height, width, channels) of a convolution, (1, height, width, channels) of a
-            depthwise one, (units, inputs) of a dense layer.
-        weight_scales: float32; one per filter, or one in all for a dense layer.
-        bias: int32, one per filter.
-    """
-
-    weights: NDArray[np.int8]
-    weight_scales: NDArray[np.float32]
-    bias: NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedNetwork:
-    """A graph with all its numbers.
-
-    Args:
-        graph: the layers.
-        quantizations: of each value, the network's input first (see Layer.inputs).
-        constants: by layer index, for the layers that carry any.
-    """
-
-    graph: Graph
-    quantizations: tuple[Quantization, ...]
-    constants: dict[int, Constants]
 
 
 @dataclass(frozen=True)
@@ -107,7 +66,13 @@ def draw_constants(graph: Graph, rng: np.random.Generator) -> QuantizedNetwork:
         signals.append(_expect(layer, sources, rng))
         if isinstance(layer, (Conv, DepthwiseConv, Dense)):
             constants[index] = _draw(layer, sources[0], rng)
-    return QuantizedNetwork(graph, tuple(signal.quantization for signal in signals), constants)
+    quantizations = [signal.quantization for signal in signals]
+    for output, layer in enumerate(graph.layers, start=1):
+        if isinstance(layer, Concat):
+            # The operator copies bytes: its inputs take its scale.
+            for number in layer.inputs:
+                quantizations[number] = quantizations[output]
+    return QuantizedNetwork(graph, tuple(quantizations), constants)
 
 
 def _expect(layer: Layer, sources: list[_Signal], rng: np.random.Generator) -> _Signal:
@@ -121,6 +86,9 @@ def _expect(layer: Layer, sources: list[_Signal], rng: np.random.Generator) -> _
             rms = math.hypot(*(signal.rms for signal in sources))
             low = 0.0 if layer.activation is not Activation.NONE else sum(signal.low for signal in sources)
             return _Signal(rms, tightness * low, tightness * sum(signal.high for signal in sources))
+        case Concat():
+            low, high = min(signal.low for signal in sources), max(signal.high for signal in sources)
+            return _Signal(math.hypot(*(signal.rms for signal in sources)) / math.sqrt(2), tightness * low, high)
         case AveragePool():
             return _Signal(0.8 * source.rms, tightness * source.low, tightness * source.high)
         case GlobalMean():

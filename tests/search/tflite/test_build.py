@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from search.architecture import Architecture
-from search.build import BuiltFile, build_files
 from search.errors import BuildFailed, OutsideSpace, TransientError, WorkerLost
-from search.space import AUDIO_2D, TABLE_2
+from search.spaces import AUDIO_2D, TABLE_2
+from search.tflite.build import BuiltFile, build_files
 
 # Writes files for ever, says so after the first, and tells the pids of its workers.
 ENDLESS = """
 import itertools, multiprocessing, sys
 from pathlib import Path
-from search.build import build_files
-from search.space import AUDIO_2D
+from search.tflite.build import build_files
+from search.spaces import AUDIO_2D
 if __name__ == "__main__":
     for built in build_files(itertools.cycle(AUDIO_2D.sample_unique(200, 3)), 0, Path(sys.argv[1]), 2):
         print(len(multiprocessing.active_children()), flush=True)
@@ -33,9 +33,9 @@ if __name__ == "__main__":
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from search.build import build_files
+from search.tflite.build import build_files
 from search.errors import BuildFailed
-from search.space import TABLE_2
+from search.spaces import TABLE_2
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     list(build_files([TABLE_2], 0, Path(sys.argv[1]), 0))

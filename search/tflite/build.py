@@ -23,7 +23,7 @@ from pathlib import Path
 
 from search.architecture import Architecture
 from search.errors import BuildFailed, WorkerLost
-from search.tflite_writer import write_tflite
+from search.tflite.writer import write_tflite
 
 # So many that passing a task costs little beside writing 8 files, so few that the first file comes soon.
 _CHUNK = 8

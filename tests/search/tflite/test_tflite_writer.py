@@ -11,17 +11,18 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from search.architecture import Architecture, Block, BlockType
+from search.architecture import Architecture, Block
+from search.blocks import BlockType, DwStride
 from search.graph import build_graph
 from search.layers import AveragePool, Conv, DepthwiseConv
-from search.random_constants import draw_constants
-from search.space import AUDIO_2D, TABLE_2, DwStride
-from search.tflite_writer import serialize, write_tflite
+from search.spaces import AUDIO_2D, TABLE_2
+from search.tflite.random_constants import draw_constants
+from search.tflite.writer import serialize, write_tflite
 
 PAPER_SIZE_BYTES = 51_220
 OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
 SAMPLED = [
-    dataclasses.replace(architecture, options=(("dw_stride", list(DwStride)[i % 3].value),))
+    dataclasses.replace(architecture, options=AUDIO_2D.set_options({"dw_stride": list(DwStride)[i % 3].value}))
     for i, architecture in enumerate(AUDIO_2D.sample_unique(40, seed=1))
 ]
 RNG = np.random.default_rng(3)
