@@ -32,13 +32,14 @@ def _options(
 
 def register(to: typer.Typer) -> None:
     """Give the commands to an application; each imports what it needs when it is called."""
+    from lab.commands.build import build
     from lab.commands.doctor import doctor
     from lab.commands.export import export
     from lab.commands.init import init
     from lab.commands.measure import measure
     from lab.commands.status import status
 
-    for command in (measure, status, export, doctor, init):
+    for command in (measure, status, export, build, doctor, init):
         to.command()(command)
 
 

@@ -7,6 +7,7 @@ its FLOPs, parameters and file sizes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Baseline:
     """A network of fixed shape.
 
     Args:
-        name: what a person types.
+        name: what a person types; its text, as an architecture's line is.
         title: as the paper prints it.
         lay: makes its layers.
     """
@@ -44,21 +45,19 @@ class Baseline:
     lay: Callable[[], Graph]
 
     @property
+    def text(self) -> str:
+        """The canonical text: the name."""
+        return self.name
+
+    @property
+    def architecture_hash(self) -> str:
+        """sha256 of the text, as an architecture has it."""
+        return hashlib.sha256(self.text.encode("ascii")).hexdigest()
+
+    @property
     def graph(self) -> Graph:
-        """Its layers; blocks are numbered from 1 after the first convolution, which is block 1."""
+        """Its layers; the first convolution is block 1."""
         return self.lay()
-
-
-def baseline_named(name: str) -> Baseline:
-    """The baseline of this name.
-
-    Raises:
-        UnknownNetwork: there is none.
-    """
-    for baseline in BASELINES:
-        if baseline.name == name:
-            return baseline
-    raise UnknownNetwork(f"no baseline {name!r}", f"baselines: {', '.join(each.name for each in BASELINES)}")
 
 
 def _mobilenet_v1() -> Graph:
@@ -112,3 +111,15 @@ BASELINES = (
     Baseline("tc_resnet_14", "TCResNet14-1.5", _tc_resnet_14),
 )
 """In the order of the paper's Table 1."""
+
+
+def baseline_named(name: str) -> Baseline:
+    """The baseline of this name.
+
+    Raises:
+        UnknownNetwork: there is none.
+    """
+    for baseline in BASELINES:
+        if baseline.name == name:
+            return baseline
+    raise UnknownNetwork(f"no baseline {name!r}", f"baselines: {', '.join(each.name for each in BASELINES)}")

@@ -8,6 +8,8 @@
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
         ├── OutsideSpace        a well-formed architecture that the space does not contain
+        ├── BadList             a file that should list networks and does not
+        ├── WrongHash           a hash that is not that of the network beside it
         ├── SpaceExhausted      more different architectures asked for than the space holds
         └── BuildFailed         a model file cannot be written
 
@@ -63,6 +65,14 @@ class UnknownNetwork(StableError):
 
 class OutsideSpace(StableError):
     """The architecture is well formed, but the space does not contain it."""
+
+
+class BadList(StableError):
+    """A file should list networks, and does not."""
+
+
+class WrongHash(StableError):
+    """A hash is not that of the network that it stands beside."""
 
 
 class SpaceExhausted(StableError):

@@ -8,7 +8,7 @@ search algorithms draw from here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from search.architecture import IDENTITY, Architecture, Block
 from search.blocks import BlockType
-from search.errors import OutsideSpace, SpaceExhausted
+from search.errors import BadText, OutsideSpace, SpaceExhausted
 
 Stride = tuple[int, int]
 
@@ -182,6 +182,21 @@ class Space:
             if given.get(name) not in allowed[name]:
                 seen = f"{name}={given[name]}" if name in given else f"option {name} missing"
                 raise OutsideSpace(f"{seen} in {self.name}", f"{name} is one of {', '.join(allowed[name])}")
+
+
+def read_options(texts: Iterable[str]) -> dict[str, str]:
+    """The options that a person gave as `NAME=VALUE`.
+
+    Raises:
+        BadText: not of that form, or a name twice.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name in options:
+            raise BadText(f"option {text!r}", "give each option once, as NAME=VALUE; `search space` lists them")
+        options[name] = value
+    return options
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -1,6 +1,6 @@
-"""Writing .tflite files ahead of whoever needs them: one file per architecture, named by its content.
+"""Writing .tflite files ahead of whoever needs them: one file per network, named by its content.
 
-A campaign asks for its architectures in order and takes the files as it goes; worker processes stay a little
+A campaign asks for its networks in order and takes the files as it goes; worker processes stay a little
 ahead. Kill anything at any moment: a file is either there and whole, or not there. The next call writes what
 is missing.
 """
@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from search.architecture import Architecture
 from search.errors import BuildFailed, WorkerLost
+from search.networks import Network
 from search.tflite.writer import write_tflite
 
 # So many that passing a task costs little beside writing 8 files, so few that the first file comes soon.
@@ -45,7 +45,7 @@ class BuiltFile:
     """A model file on disk.
 
     Args:
-        architecture_hash: of the architecture it holds.
+        architecture_hash: of the network it holds.
         path: `<sha256>.tflite` in the output folder.
         sha256: of the file's bytes.
         size_bytes: of the file.
@@ -57,15 +57,15 @@ class BuiltFile:
     size_bytes: int
 
 
-def build_files(architectures: Iterable[Architecture], seed: int, out_dir: Path, n_workers: int) -> Iterator[BuiltFile]:
-    """Writes the architectures' files, and yields them in the order given.
+def build_files(networks: Iterable[Network], seed: int, out_dir: Path, n_workers: int) -> Iterator[BuiltFile]:
+    """Writes the networks' files, and yields them in the order given.
 
     Args:
-        architectures: taken as needed, up to some 24 per worker ahead of what has been yielded. seed: of the
-        random weights, see write_tflite. out_dir: created if missing. Files already there are left alone.
+        networks: taken as needed, up to some 24 per worker ahead of what has been yielded.
+        seed: of the random weights, see write_tflite.
+        out_dir: created if missing. Files already there are left alone.
         n_workers: processes to write ahead with; 0 writes each file when it is asked for. They start in half
-        a second
-            and end with the iterator, or with this process.
+            a second and end with the iterator, or with this process.
 
     Raises:
         BuildFailed: a file cannot be written (at once for the folder, else from the iterator).
@@ -75,15 +75,15 @@ def build_files(architectures: Iterable[Architecture], seed: int, out_dir: Path,
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _build_failed(error, out_dir) from error
+        raise build_failed(error, out_dir) from error
     if n_workers == 0:
-        return (build_file(architecture, seed, out_dir) for architecture in architectures)
-    return _build_ahead(iter(architectures), seed, out_dir, n_workers)
+        return (build_file(network, seed, out_dir) for network in networks)
+    return _build_ahead(iter(networks), seed, out_dir, n_workers)
 
 
-def build_file(architecture: Architecture, seed: int, out_dir: Path) -> BuiltFile:
+def build_file(network: Network, seed: int, out_dir: Path) -> BuiltFile:
     """Writes one file, unless it is already there; errors as in build_files."""
-    data = write_tflite(architecture, seed)
+    data = write_tflite(network, seed)
     sha256 = hashlib.sha256(data).hexdigest()
     path = out_dir / f"{sha256}.tflite"
     try:
@@ -91,8 +91,8 @@ def build_file(architecture: Architecture, seed: int, out_dir: Path) -> BuiltFil
         if not (path.is_file() and path.read_bytes() == data):
             _write_whole(path, data)
     except OSError as error:
-        raise _build_failed(error, path) from error
-    return BuiltFile(architecture.architecture_hash, path, sha256, len(data))
+        raise build_failed(error, path) from error
+    return BuiltFile(network.architecture_hash, path, sha256, len(data))
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -105,14 +105,13 @@ def _write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _build_failed(error: OSError, path: Path) -> BuildFailed:
+def build_failed(error: OSError, path: Path) -> BuildFailed:
+    """What to say, and to advise, when the system refuses to write `path`."""
     hint = _HINTS.get(error.errno or 0, f"check that {path.parent} is a folder on a working disk")
     return BuildFailed(f"cannot write {path}: {error.strerror or error}", hint)
 
 
-def _build_ahead(
-    architectures: Iterator[Architecture], seed: int, out_dir: Path, n_workers: int
-) -> Iterator[BuiltFile]:
+def _build_ahead(networks: Iterator[Network], seed: int, out_dir: Path, n_workers: int) -> Iterator[BuiltFile]:
     # Not fork: the caller may have threads (USB, logging) whose locks a fork would copy.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(n_workers, context, initializer=_end_with_parent)
@@ -120,7 +119,7 @@ def _build_ahead(
     try:
         while True:
             while len(waiting) < n_workers * _CHUNKS_AHEAD_PER_WORKER:
-                chunk = list(itertools.islice(architectures, _CHUNK))
+                chunk = list(itertools.islice(networks, _CHUNK))
                 if not chunk:
                     break
                 waiting.append(executor.submit(_build_chunk, chunk, seed, out_dir))
@@ -136,8 +135,8 @@ def _build_ahead(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _build_chunk(architectures: list[Architecture], seed: int, out_dir: Path) -> list[BuiltFile]:
-    return [build_file(architecture, seed, out_dir) for architecture in architectures]
+def _build_chunk(networks: list[Network], seed: int, out_dir: Path) -> list[BuiltFile]:
+    return [build_file(network, seed, out_dir) for network in networks]
 
 
 def _end_with_parent() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import flatbuffers
@@ -151,10 +152,16 @@ def _buffer(builder: Any, data: bytes) -> int:
 
 
 def _table(builder: Any, name: str, fields: dict[str, Any]) -> int:
-    getattr(schema, f"{name}Start")(builder)
+    _schema_function(f"{name}Start")(builder)
     for field_name, value in fields.items():
-        getattr(schema, f"{name}Add{field_name}")(builder, value)
-    return int(getattr(schema, f"{name}End")(builder))
+        _schema_function(f"{name}Add{field_name}")(builder, value)
+    return int(_schema_function(f"{name}End")(builder))
+
+
+@cache
+def _schema_function(name: str) -> Any:
+    # The schema has some 4,000 names; a file asks for the same few hundreds of times.
+    return getattr(schema, name)
 
 
 def _int32s(builder: Any, numbers: tuple[int, ...]) -> int:
@@ -170,7 +177,12 @@ def _vector(builder: Any, data: bytes, n: int) -> int:
 
 
 def _offsets(builder: Any, offsets: list[int]) -> int:
-    builder.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        builder.PrependUOffsetTRelative(offset)
+    """A vector of references; PrependUOffsetTRelative for all of them at once."""
+    n = len(offsets)
+    builder.StartVector(4, n, 4)
+    # A reference is stored as the distance from itself to its target; offsets count from the buffer's end.
+    end = builder.Offset()
+    distances = [end + 4 * (n - i) - offset for i, offset in enumerate(offsets)]
+    builder.head -= 4 * n
+    builder.Bytes[builder.head : builder.head + 4 * n] = struct.pack(f"<{n}I", *distances)
     return int(builder.EndVector())

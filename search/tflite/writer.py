@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.architecture import Architecture
-from search.graph import build_graph
 from search.layers import (
     Activation,
     Add,
@@ -35,6 +33,7 @@ from search.layers import (
     Shape,
     Softmax,
 )
+from search.networks import Network, graph_of
 from search.tflite.encoding import Model, Operator, Options, Tensor, encode
 from search.tflite.quantized import Quantization, QuantizedNetwork
 from search.tflite.random_constants import draw_constants
@@ -56,23 +55,27 @@ _OPERATORS: dict[type[Layer], tuple[str, int]] = {
 _QUANTIZE = ("QUANTIZE", 1)
 
 
-def write_tflite(architecture: Architecture, seed: int) -> bytes:
-    """The architecture as a .tflite file with random weights.
+def write_tflite(network: Network, seed: int) -> bytes:
+    """The network as a .tflite file with random weights.
 
     Args:
-        architecture: of a known space.
-        seed: of weights and quantization. Together with the architecture it fixes every byte.
+        network: a baseline, or an architecture of a known space.
+        seed: of weights and quantization. Together with the network it fixes every byte.
 
     Returns:
         The file's bytes: int8 input (1, time, frequency, channels), int8 output (1, classes).
 
     Raises:
-        UnknownSpace, OutsideSpace: see build_graph.
+        UnknownSpace, OutsideSpace: see graph_of.
     """
+    return serialize(random_network(network, seed))
+
+
+def random_network(network: Network, seed: int) -> QuantizedNetwork:
+    """The network with the random numbers that `write_tflite` writes; arguments and errors as there."""
     # The hash gives each network weights of its own, whatever the order in which files are written.
-    words = np.frombuffer(bytes.fromhex(architecture.architecture_hash), dtype=">u4").tolist()
-    rng = np.random.default_rng([seed, *words])
-    return serialize(draw_constants(build_graph(architecture), rng))
+    words = np.frombuffer(bytes.fromhex(network.architecture_hash), dtype=">u4").tolist()
+    return draw_constants(graph_of(network), np.random.default_rng([seed, *words]))
 
 
 def serialize(network: QuantizedNetwork) -> bytes:

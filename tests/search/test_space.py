@@ -119,7 +119,7 @@ def test_the_one_dimensional_space_has_the_options_of_the_other() -> None:
     assert AUDIO_1D.n_options == AUDIO_2D.n_options
     assert (AUDIO_1D.n_dims, AUDIO_2D.n_dims) == (1, 2)
     assert all(position.stride[1] == 1 for position in AUDIO_1D.positions)
-    assert {filters for position in AUDIO_1D.positions for filters in position.filters} == {32, 48, 64}
+    assert {filters for position in AUDIO_1D.positions for filters in position.filters} == {32, 40, 48, 64}
 
 
 def test_neighbours_differ_in_one_block_and_are_all_there() -> None:
