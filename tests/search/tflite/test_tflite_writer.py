@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,32 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from search.architecture import Architecture, Block
-from search.blocks import BlockType, DwStride
+from search.baselines import BASELINES, Baseline
+from search.blocks import BlockType, DwStride, PoolMerge
 from search.graph import build_graph
 from search.layers import AveragePool, Conv, DepthwiseConv
-from search.spaces import AUDIO_2D, TABLE_2
+from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize, write_tflite
 
 PAPER_SIZE_BYTES = 51_220
 OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-SAMPLED = [
-    dataclasses.replace(architecture, options=AUDIO_2D.set_options({"dw_stride": list(DwStride)[i % 3].value}))
-    for i, architecture in enumerate(AUDIO_2D.sample_unique(40, seed=1))
-]
+
+
+def sampled(n: int, seed: int) -> list[Architecture]:
+    """Of both spaces in turn, with every combination of options."""
+    spaces = [AUDIO_2D, AUDIO_1D]
+    options = [{"dw_stride": place.value, "pool_merge": merge.value} for place, merge in product(DwStride, PoolMerge)]
+    drawn = [space.sample_unique(n, seed) for space in spaces]
+    return [
+        dataclasses.replace(drawn[i % 2][i // 2], options=spaces[i % 2].set_options(options[i // 2 % len(options)]))
+        for i in range(n)
+    ]
+
+
+SAMPLED = sampled(40, seed=1)
 RNG = np.random.default_rng(3)
-NOISE = [RNG.integers(-128, 128, (1, 196, 40, 1), dtype=np.int8) for _ in range(2)]
+NOISE = [RNG.integers(-128, 128, 196 * 40, dtype=np.int8) for _ in range(2)]
 
 
 def read(data: bytes) -> Any:
@@ -48,7 +60,8 @@ def shapes_of(model: Any) -> list[tuple[int, ...]]:
 
 
 def run(interpreter: Any, values: NDArray[np.int8]) -> NDArray[np.int8]:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+    source = interpreter.get_input_details()[0]
+    interpreter.set_tensor(source["index"], values.reshape(source["shape"]))
     interpreter.invoke()
     return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
 
@@ -58,11 +71,43 @@ def test_litert_runs_the_file_and_its_output_follows_the_input(architecture: Arc
     interpreter = Interpreter(model_content=write_tflite(architecture, seed=1), num_threads=1)
     interpreter.allocate_tensors()
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    assert (tuple(source["shape"]), source["dtype"]) == ((1, 196, 40, 1), np.int8)
+    assert (tuple(source["shape"]), source["dtype"]) == ((1, *build_graph(architecture).input_shape), np.int8)
     assert (tuple(result["shape"]), result["dtype"]) == ((1, 9), np.int8)
     first, second = run(interpreter, NOISE[0]), run(interpreter, NOISE[1])
     assert not np.array_equal(first, second)
     assert np.array_equal(run(interpreter, NOISE[0]), first)
+
+
+@pytest.mark.slow
+def test_litert_runs_every_one_of_2000_random_files() -> None:
+    n_silent = 0
+    for architecture in sampled(2000, seed=7):
+        interpreter = Interpreter(model_content=write_tflite(architecture, seed=7), num_threads=1)
+        interpreter.allocate_tensors()
+        outputs = [run(interpreter, noise) for noise in NOISE]
+        assert outputs[0].shape == (1, 9), architecture.text
+        assert abs(int(outputs[0].astype(int).sum()) + 9 * 128 - 256) <= 9, architecture.text
+        n_silent += np.array_equal(*outputs)
+    # Two noises can fall on the same nine levels; that is rare, and not the mark of a dead network.
+    assert n_silent <= 10
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=[baseline.name for baseline in BASELINES])
+def test_litert_runs_the_baselines(baseline: Baseline) -> None:
+    interpreter = Interpreter(model_content=write_tflite(baseline, seed=1), num_threads=1)
+    interpreter.allocate_tensors()
+    first, second = run(interpreter, NOISE[0]), run(interpreter, NOISE[1])
+    assert first.shape == (1, 9)
+    assert not np.array_equal(first, second)
+
+
+def test_both_halves_of_a_concatenation_have_its_scale() -> None:
+    options = AUDIO_2D.set_options({"pool_merge": PoolMerge.CONCAT.value})
+    model = read(write_tflite(dataclasses.replace(TABLE_2, options=options), seed=0))
+    (concat,) = (o for o, (name, _) in zip_operators(model) if name == "CONCATENATION")
+    assert concat.builtinOptions.axis == 3
+    tensors = [model.subgraphs[0].tensors[i].quantization for i in (*concat.inputs, *concat.outputs)]
+    assert len({(float(t.scale[0]), int(t.zeroPoint[0])) for t in tensors}) == 1
 
 
 @pytest.mark.parametrize("architecture", SAMPLED[:10], ids=range(10))

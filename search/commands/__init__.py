@@ -1,0 +1,1 @@
+"""What the `search` command can do: a file each."""

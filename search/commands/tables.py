@@ -1,0 +1,36 @@
+"""How tables look on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def new_table(title: str, headers: tuple[str, ...], left: tuple[str, ...] = ()) -> Table:
+    """An empty table; columns are aligned right, those of `left` left."""
+    from rich.box import SIMPLE_HEAVY
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAVY, title_style="bold")
+    for header in headers:
+        table.add_column(header, justify="left" if header in left else "right")
+    return table
+
+
+def print_table(table: Table) -> None:
+    """On stdout."""
+    from rich.console import Console
+
+    Console().print(table)
+
+
+def pair(stride: tuple[int, int]) -> str:
+    """`time, frequency`."""
+    return f"{stride[0]}, {stride[1]}"
+
+
+def percent_off(ours: float, theirs: float) -> str:
+    """How far ours is from theirs."""
+    return f"{ours / theirs - 1:+.2%}"
