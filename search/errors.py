@@ -11,6 +11,8 @@
         ├── BadList             a file that should list networks and does not
         ├── WrongHash           a hash that is not that of the network beside it
         ├── SpaceExhausted      more different architectures asked for than the space holds
+        ├── DataMissing         a data set's file or folder is not there
+        ├── DataBroken          files of a data set cannot be read
         └── BuildFailed         a model file cannot be written
 
 The kind decides the policy. `hint` is the last line a person reads.
@@ -77,6 +79,14 @@ class WrongHash(StableError):
 
 class SpaceExhausted(StableError):
     """More different architectures were asked for than the space holds."""
+
+
+class DataMissing(StableError):
+    """A data set's file or folder is not there."""
+
+
+class DataBroken(StableError):
+    """Files of a data set cannot be read."""
 
 
 class BuildFailed(StableError):

@@ -1,0 +1,1 @@
+"""Nine classes of sound events as log-mel spectrograms: from AudioSet, or synthesised."""

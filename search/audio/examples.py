@@ -1,0 +1,84 @@
+"""Labelled spectrograms as arrays: what training sees, whatever they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.audio.classes import CLASS_NAMES
+from search.audio.log_mel import N_BANDS, N_FRAMES
+
+LIMIT = 4.0
+"""Standardised spectrograms are cut off here: the int8 input then has steps of 8/255."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Spectrograms of one split and their classes.
+
+    Args:
+        spectrograms: float32, (n, N_FRAMES, N_BANDS), standardised to mean 0 and standard deviation 1 over the
+            training split and cut off at +-LIMIT.
+        labels: int64, (n,): index into CLASS_NAMES.
+    """
+
+    spectrograms: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.spectrograms.shape != (len(self.labels), N_FRAMES, N_BANDS):
+            raise ValueError(f"{self.spectrograms.shape} spectrograms for {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, n: int) -> Examples:
+        """The first n of them, all if there are fewer."""
+        return Examples(self.spectrograms[:n], self.labels[:n])
+
+
+@dataclass(frozen=True, eq=False)
+class SoundData:
+    """A data set.
+
+    Args:
+        name: what it is, with everything that identifies it; said wherever a figure comes from it.
+        synthetic: whether its sounds are synthesised.
+        train, validation, test: disjoint splits. Test is for the networks that a search has chosen.
+    """
+
+    name: str
+    synthetic: bool
+    train: Examples
+    validation: Examples
+    test: Examples
+
+    @property
+    def n_classes(self) -> int:
+        """Nine."""
+        return len(CLASS_NAMES)
+
+    @property
+    def sha256(self) -> str:
+        """Of all numbers, so that a study can tell whether it goes on with the same data."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            digest.update(np.ascontiguousarray(split.spectrograms).tobytes())
+            digest.update(split.labels.tobytes())
+        return digest.hexdigest()
+
+
+def standardised(
+    name: str, synthetic: bool, splits: dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
+) -> SoundData:
+    """A data set from raw log-mel spectrograms of the splits `train`, `validation` and `test`."""
+    raw = splits["train"][0]
+    mean, deviation = float(raw.mean(dtype=np.float64)), float(raw.std(dtype=np.float64)) or 1.0
+    made = {
+        key: Examples(np.clip((values - mean) / deviation, -LIMIT, LIMIT).astype(np.float32), labels)
+        for key, (values, labels) in splits.items()
+    }
+    return SoundData(name, synthetic, made["train"], made["validation"], made["test"])
