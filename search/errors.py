@@ -7,6 +7,7 @@
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
+        ├── UnknownReward       a name that no preset of the reward has
         ├── OutsideSpace        a well-formed architecture that the space does not contain
         ├── BadList             a file that should list networks and does not
         ├── WrongHash           a hash that is not that of the network beside it
@@ -63,6 +64,10 @@ class UnknownSpace(StableError):
 
 class UnknownNetwork(StableError):
     """No baseline has this name."""
+
+
+class UnknownReward(StableError):
+    """No preset of the reward has this name."""
 
 
 class OutsideSpace(StableError):
