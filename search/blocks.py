@@ -154,14 +154,16 @@ def _mobilenet_v2(net: GraphBuilder, x: Value, kernel: int, filters: int, stride
 def _mobilenet_v2_avg_pool(
     net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying
 ) -> Value:
+    # The pooled path comes first, as the TFLite converter orders its operators.
     pooled = net.average_pool(x, laying.window(_POOL_WIDTH), stride)
+    if laying.pool_merge is PoolMerge.CONCAT:
+        pooled = net.conv(pooled, filters // 2, _POINTWISE, activation=Activation.NONE)
     y = net.depthwise(net.conv(x, x.shape[-1], _POINTWISE), laying.window(kernel), stride)
     match laying.pool_merge:
         case PoolMerge.ADD:
             return net.conv(net.add(y, pooled), filters, _POINTWISE, activation=Activation.NONE)
         case PoolMerge.CONCAT:
-            halves = [net.conv(part, filters // 2, _POINTWISE, activation=Activation.NONE) for part in (y, pooled)]
-            return net.concat(*halves)
+            return net.concat(net.conv(y, filters // 2, _POINTWISE, activation=Activation.NONE), pooled)
 
 
 def _split_conv(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:

@@ -16,7 +16,8 @@ Parameters are all variables of the quantization-aware training model (tensorflo
 | convolution | weights; range per filter (2 each), depthwise one range (2); step (1) |
 | its batch normalisation | 4 a channel; step (1); range of the output (2) |
 | its ReLU, if any | step (1); the range is then here and not after the batch normalisation |
-| sum, concatenation, pool, global mean | range (2), step (1); a ReLU after a sum adds a step |
+| sum, pool, global mean | range (2), step (1); a ReLU after a sum adds a step |
+| concatenation | range (2), step (1); its inputs share that range and have none of their own (-2 each) |
 | dense | weights and bias; range of the weights (2) and of the output (2), step (1) |
 """
 
@@ -100,7 +101,7 @@ def count_layer(layer: Layer) -> Cost:
             n_params = taps * n_filters + _RANGE + _STEP
             return Cost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
         case Concat():
-            return Cost(0, _RANGE + _STEP)
+            return Cost(0, _RANGE + _STEP - _RANGE * len(layer.inputs))
         case Add():
             return Cost(0, _RANGE + _STEP + (0 if layer.activation is Activation.NONE else _STEP))
         case AveragePool():

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from search.baselines import BASELINES, baseline_named
-from search.blocks import DwStride
+from search.blocks import DwStride, PoolMerge
 from search.count import NetworkCost, count_graph
 from search.graph import build_graph
 from search.layers import GraphBuilder
@@ -61,6 +61,12 @@ def test_table_2_has_the_known_cost_for_each_place_of_the_stride() -> None:
     assert totals[DwStride.AFTER_POINTWISE].n_params == 24_025
     assert totals[DwStride.BEFORE_POINTWISE].n_params == 23_857
     assert totals[DwStride.NEXT_BLOCK].n_params == 23_857
+
+
+def test_two_halves_side_by_side_cost_as_many_parameters_as_a_sum() -> None:
+    options = AUDIO_2D.set_options({"pool_merge": PoolMerge.CONCAT.value})
+    total = count_graph(build_graph(dataclasses.replace(TABLE_2, options=options))).total
+    assert total.n_params == 24_025
 
 
 def test_the_blocks_of_table_2_cost_what_the_paper_prints_where_it_is_consistent() -> None:
