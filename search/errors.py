@@ -14,7 +14,11 @@
         ├── SpaceExhausted      more different architectures asked for than the space holds
         ├── DataMissing         a data set's file or folder is not there
         ├── DataBroken          files of a data set cannot be read
-        └── BuildFailed         a model file cannot be written
+        ├── BuildFailed         a model file cannot be written
+        ├── BadModelFile        bytes that are no .tflite file, or not that of the network expected
+        ├── TrainingUnavailable TensorFlow is not installed
+        ├── WrongModel          a Keras model that is not that of the network expected
+        └── ConversionFailed    the TFLite converter refuses a model
 
 The kind decides the policy. `hint` is the last line a person reads.
 """
@@ -96,3 +100,19 @@ class DataBroken(StableError):
 
 class BuildFailed(StableError):
     """A model file cannot be written."""
+
+
+class BadModelFile(StableError):
+    """Bytes are no .tflite file, or not the file of the network expected."""
+
+
+class TrainingUnavailable(StableError):
+    """TensorFlow and its companions are not installed, or do not load."""
+
+
+class WrongModel(StableError):
+    """A Keras model is not that of the network expected."""
+
+
+class ConversionFailed(StableError):
+    """The TFLite converter refuses a model."""
