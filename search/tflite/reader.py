@@ -29,7 +29,7 @@ from search.layers import (
     Softmax,
 )
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
-from search.tflite.strip import unpack
+from search.tflite.strip import damage_named, unpack
 
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
 _OPERATORS: dict[type[Layer], str] = {
@@ -60,7 +60,12 @@ def read_network(data: bytes, graph: Graph) -> QuantizedNetwork:
     Raises:
         BadModelFile: not a .tflite file, not int8, or the file of another network.
     """
-    file = _File(unpack(data))
+    model = unpack(data)
+    with damage_named(data):
+        return _read(_File(model), graph)
+
+
+def _read(file: _File, graph: Graph) -> QuantizedNetwork:
     values = [file.input]
     constants: dict[int, Constants] = {}
     for index, layer in enumerate(graph.layers):

@@ -11,6 +11,8 @@ within 0.2 %; LiteRT runs such files.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flatbuffers
@@ -32,17 +34,18 @@ def strip(data: bytes) -> bytes:
         BadModelFile: not a .tflite file, or cut short.
     """
     model = unpack(data)
-    for subgraph in model.subgraphs:
-        subgraph.name = None
-        for tensor in subgraph.tensors:
-            tensor.name = None
-            tensor.shapeSignature = None
-    model.metadata = None
-    model.metadataBuffer = None
-    model.signatureDefs = None
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    with damage_named(data):
+        for subgraph in model.subgraphs:
+            subgraph.name = None
+            for tensor in subgraph.tensors:
+                tensor.name = None
+                tensor.shapeSignature = None
+        model.metadata = None
+        model.metadataBuffer = None
+        model.signatureDefs = None
+        builder = flatbuffers.Builder(len(data))
+        builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
+        return bytes(builder.Output())
 
 
 def unpack(data: bytes) -> Any:
@@ -51,9 +54,16 @@ def unpack(data: bytes) -> Any:
     Raises:
         BadModelFile: not a .tflite file, or cut short.
     """
-    try:
+    with damage_named(data):
         if not schema.Model.ModelBufferHasIdentifier(data, 0):
             raise BadModelFile("not a .tflite file: the mark TFL3 is missing", _HINT)
         return schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    except (struct.error, IndexError, TypeError, ValueError, UnicodeDecodeError) as error:
+
+
+@contextmanager
+def damage_named(data: bytes) -> Iterator[None]:
+    """While a file's object tree is walked: what breaks on the way is BadModelFile, the file's fault."""
+    try:
+        yield
+    except (struct.error, LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise BadModelFile(f"a damaged .tflite file of {len(data)} bytes: {error}", _HINT) from error

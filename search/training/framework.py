@@ -4,6 +4,9 @@ The only file that imports them. tensorflow-model-optimization knows Keras 2 alo
 TensorFlow decides which Keras it hands out when it is first asked: so the choice is made here, before the
 import. Importing this file takes three to seven seconds; commands that need no training must not.
 
+Depthwise convolutions whose strides differ, as the spaces have them, train on a processor only by way of oneDNN,
+which TensorFlow uses on x86 unless TF_ENABLE_ONEDNN_OPTS=0 turns it off.
+
 Raises, at its import:
     TrainingUnavailable: the packages are not installed, or do not load.
 """

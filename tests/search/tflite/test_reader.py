@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 
@@ -9,6 +10,8 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+from hypothesis import strategies as st
 from tflite_specimens import drawn, dressed, varied_file, varied_network
 
 from search.baselines import BASELINES, Baseline
@@ -17,7 +20,7 @@ from search.graph import build_graph
 from search.layers import Activation, Conv, Graph
 from search.spaces import TABLE_2
 from search.tflite.reader import read_network
-from search.tflite.strip import unpack
+from search.tflite.strip import strip, unpack
 from search.tflite.writer import serialize
 
 GRAPHS = {"varied": varied_network(), "table2": build_graph(TABLE_2)}
@@ -111,3 +114,15 @@ def test_a_file_without_a_bias_is_refused() -> None:
     builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(BadModelFile, match="a CONV_2D without weights and bias"):
         read_network(bytes(builder.Output()), varied_network())
+
+
+@given(st.lists(st.tuples(st.integers(0, len(varied_file()) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused_but_never_breaks_the_reader(changes: list[tuple[int, int]]) -> None:
+    data = bytearray(varied_file())
+    for place, value in changes:
+        data[place] = value
+    with contextlib.suppress(BadModelFile):
+        strip(bytes(data))
+    with contextlib.suppress(BadModelFile):
+        found = read_network(bytes(data), varied_network())
+        assert found.constants.keys() == drawn(varied_network()).constants.keys()

@@ -43,8 +43,11 @@ def expect_agreement(model: Any, graph: Graph, *, least_accuracy: float) -> None
     inputs, classes = quantized_inputs(exported, N_TESTED, seed=99)
     theirs = outputs_of(convert_quantization_aware(model), inputs).astype(int)
     ours = outputs_of(serialize(exported), inputs).astype(int)
-    assert np.mean(theirs.argmax(axis=1) == classes) >= least_accuracy
+    accuracy = np.mean(theirs.argmax(axis=1) == classes)
     differs = ours.argmax(axis=1) != theirs.argmax(axis=1)
+    print(f"{N_TESTED} inputs: same class {np.mean(~differs):.1%}, same outputs {np.mean(ours == theirs):.1%}")
+    print(f"accuracy {accuracy:.1%}")
+    assert accuracy >= least_accuracy
     assert np.mean(~differs) >= LEAST_AGREEMENT
     top_two = np.sort(theirs[differs], axis=1)[:, -2:]
     assert np.all(top_two[:, 1] - top_two[:, 0] <= 1)
