@@ -7,11 +7,9 @@ delete it at any time.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from search.audio.classes import NEGATIVE_INDEX
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES, log_mel
 from search.audio.synthetic import synthesise
+from search.worker_processes import worker_pool
 
 log = logging.getLogger(__name__)
 _VERSION = 1
@@ -99,7 +98,7 @@ def _generate(
             made.append(_clips(job))
             report(sum(map(len, made)), total)
     else:
-        with ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn")) as executor:
+        with worker_pool(n_workers) as executor:
             for chunk in executor.map(_clips, jobs):
                 made.append(chunk)
                 report(sum(map(len, made)), total)

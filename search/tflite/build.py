@@ -10,20 +10,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
-import multiprocessing
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from search.errors import BuildFailed, WorkerLost
 from search.networks import Network
 from search.tflite.writer import write_tflite
+from search.worker_processes import worker_pool
 
 # So many that passing a task costs little beside writing 8 files, so few that the first file comes soon.
 _CHUNK = 8
@@ -112,9 +110,7 @@ def build_failed(error: OSError, path: Path) -> BuildFailed:
 
 
 def _build_ahead(networks: Iterator[Network], seed: int, out_dir: Path, n_workers: int) -> Iterator[BuiltFile]:
-    # Not fork: the caller may have threads (USB, logging) whose locks a fork would copy.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(n_workers, context, initializer=_end_with_parent)
+    executor = worker_pool(n_workers)
     waiting: deque[Future[list[BuiltFile]]] = deque()
     try:
         while True:
@@ -137,15 +133,3 @@ def _build_ahead(networks: Iterator[Network], seed: int, out_dir: Path, n_worker
 
 def _build_chunk(networks: list[Network], seed: int, out_dir: Path) -> list[BuiltFile]:
     return [build_file(network, seed, out_dir) for network in networks]
-
-
-def _end_with_parent() -> None:
-    # A pool's workers wait for work for ever when their parent is killed.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_after, args=(parent,), daemon=True).start()
-
-
-def _leave_after(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
