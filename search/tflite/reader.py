@@ -32,7 +32,7 @@ from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.tflite.strip import damage_named, unpack
 
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-_OPERATORS: dict[type[Layer], str] = {
+OPERATORS: dict[type[Layer], str] = {
     Conv: "CONV_2D",
     DepthwiseConv: "DEPTHWISE_CONV_2D",
     Add: "ADD",
@@ -42,6 +42,8 @@ _OPERATORS: dict[type[Layer], str] = {
     Dense: "FULLY_CONNECTED",
     Softmax: "SOFTMAX",
 }
+"""The schema's name of the operator that a layer becomes."""
+
 _ACTIVATIONS = {
     schema.ActivationFunctionType.NONE: Activation.NONE,
     schema.ActivationFunctionType.RELU: Activation.RELU,
@@ -63,6 +65,33 @@ def read_network(data: bytes, graph: Graph) -> QuantizedNetwork:
     model = unpack(data)
     with damage_named(data):
         return _read(_File(model), graph)
+
+
+@dataclass(frozen=True)
+class FileOperator:
+    """An operator of a file.
+
+    Args:
+        name: in the schema.
+        kernel: (height, width) of its weights or window; (1, 1) where it has none.
+        in_shape, out_shape: of its first input and output, with the batch.
+    """
+
+    name: str
+    kernel: tuple[int, int]
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+
+
+def read_operators(data: bytes) -> list[FileOperator]:
+    """The operators of a file, in order.
+
+    Raises:
+        BadModelFile: not a .tflite file, damaged, or of several subgraphs.
+    """
+    model = unpack(data)
+    with damage_named(data):
+        return _File(model).described()
 
 
 def _read(file: _File, graph: Graph) -> QuantizedNetwork:
@@ -111,6 +140,20 @@ class _File:
         self._n_taken += 1
         return self._operators[self._n_taken - 1]
 
+    def described(self) -> list[FileOperator]:
+        return [
+            FileOperator(each.name, self._kernel(each), self.shape(each.inputs[0]), self.shape(each.output))
+            for each in self._operators
+        ]
+
+    def _kernel(self, operator: _Operator) -> tuple[int, int]:
+        if operator.name in (OPERATORS[Conv], OPERATORS[DepthwiseConv]):
+            _, height, width, _ = self.shape(operator.inputs[1])
+            return height, width
+        if operator.name == OPERATORS[AveragePool]:
+            return operator.options.filterHeight, operator.options.filterWidth
+        return 1, 1
+
     def requantized(self, value: int) -> int:
         """What a QUANTIZE that follows makes of the value; the value itself where none does."""
         following = self._operators[self._n_taken : self._n_taken + 1]
@@ -154,7 +197,7 @@ class _File:
 
 def _check(file: _File, index: int, layer: Layer, operator: _Operator, values: list[int]) -> None:
     expected = {
-        "operator": _OPERATORS[type(layer)],
+        "operator": OPERATORS[type(layer)],
         "inputs": sorted(values[number] for number in layer.inputs),
         "output shape": (1, *layer.out_shape),
         **_expected_options(layer),

@@ -27,6 +27,9 @@ from search.training.framework import keras
 NORM_EPSILON = 1e-3
 """What batch normalisation adds to a variance."""
 
+NORM_MOMENTUM = 0.9
+"""How much of the running statistics a step keeps: trainings here are short, Keras's 0.99 would lag epochs behind."""
+
 INPUT_NAME = "source"
 """The name of the Keras layer that is the network's input."""
 
@@ -85,7 +88,9 @@ def _laid(index: int, layer: Layer, inputs: list[Any], *, before_softmax: bool) 
 
 
 def _normalised(index: int, x: Any) -> Any:
-    return keras.layers.BatchNormalization(epsilon=NORM_EPSILON, name=part_name(index, "norm"))(x)
+    return keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name=part_name(index, "norm"))(
+        x
+    )
 
 
 def _activated(index: int, activation: Activation, x: Any) -> Any:
