@@ -1,9 +1,9 @@
-"""Writing campaigns, their tasks, and the architectures and model files that the tasks are about."""
+"""Writing campaigns and their tasks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from db.database import Database, in_batches
 from db.errors import CampaignMismatch, RecordRefused
 from db.faults import REFUSED_HINT
+from db.networks import store_architectures, store_models
 from db.results import FIXED_COLUMNS
-from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec
-from db.schema import Architecture, Campaign, ModelFile, Task
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of
+from db.schema import Campaign, Task
 
 _About = tuple[int | None, int | None]
 """What a task is about: ids of its architecture and its model file."""
@@ -54,13 +55,13 @@ def add_tasks(db: Database, campaign_id: int, specs: Sequence[TaskSpec]) -> int:
     for architecture in architectures.values():
         _check_params(architecture)
     with db.write() as tx:
-        architecture_ids = _store_architectures(tx, architectures)
+        architecture_ids = store_architectures(tx, architectures)
         models = [
             (spec.model, architecture_ids[spec.architecture.hash] if spec.architecture else None)
             for spec in specs
             if spec.model
         ]
-        model_ids = _store_models(tx, models)
+        model_ids = store_models(tx, models)
         new: list[dict[str, Any]] = []
         stored = _stored_tasks(tx, campaign_id)
         for spec in specs:
@@ -91,7 +92,7 @@ def set_models(db: Database, models: Mapping[int, ModelSpec]) -> None:
             architecture_of.update((task_id, architecture_id) for task_id, architecture_id in rows)
         if missing := models.keys() - architecture_of.keys():
             raise RecordRefused(f"there is no task {min(missing)}", REFUSED_HINT)
-        model_ids = _store_models(tx, [(model, architecture_of[task]) for task, model in models.items()])
+        model_ids = store_models(tx, [(model, architecture_of[task]) for task, model in models.items()])
         changes = [{"id": task, "model_file_id": model_ids[model.sha256]} for task, model in models.items()]
         if changes:
             tx.execute(update(Task), changes)
@@ -101,12 +102,6 @@ def campaign_row(stored: Campaign) -> CampaignRow:
     """A campaign as a plain value."""
     names = [field.name for field in dataclasses.fields(CampaignSpec)]
     return CampaignRow(campaign_id=stored.id, **{name: getattr(stored, name) for name in names})
-
-
-def fields_of(spec: Any, *leave_out: str) -> dict[str, Any]:
-    """The fields of a dataclass by name, not copied in depth as `dataclasses.asdict` would."""
-    names = (field.name for field in dataclasses.fields(spec))
-    return {name: getattr(spec, name) for name in names if name not in leave_out}
 
 
 def _check_params(architecture: ArchitectureSpec) -> None:
@@ -127,45 +122,3 @@ def _stored_tasks(tx: Session, campaign_id: int) -> dict[tuple[str, int], _About
     columns = (Task.role, Task.ordinal, Task.architecture_id, Task.model_file_id)
     rows = tx.execute(select(*columns).where(Task.campaign_id == campaign_id))
     return {(role, ordinal): (architecture_id, model_id) for role, ordinal, architecture_id, model_id in rows}
-
-
-def _store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> dict[str, int]:
-    ids = _architecture_ids(tx, specs)
-    new = [fields_of(spec) for key, spec in specs.items() if key not in ids]
-    if new:
-        tx.execute(insert(Architecture), new)
-        ids = _architecture_ids(tx, specs)
-    return ids
-
-
-def _architecture_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
-    ids: dict[str, int] = {}
-    for batch in in_batches(list(hashes)):
-        statement = select(Architecture.hash, Architecture.id).where(Architecture.hash.in_(batch))
-        ids.update((key, row_id) for key, row_id in tx.execute(statement))
-    return ids
-
-
-def _store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) -> dict[str, int]:
-    """Ids by SHA-256. Two architectures may build one and the same file: it is then the first one's."""
-    by_sha256: dict[str, tuple[ModelSpec, int | None]] = {}
-    for model, architecture_id in models:
-        by_sha256.setdefault(model.sha256, (model, architecture_id))
-    ids = _model_ids(tx, by_sha256)
-    new = [
-        fields_of(model) | {"architecture_id": architecture_id}
-        for key, (model, architecture_id) in by_sha256.items()
-        if key not in ids
-    ]
-    if new:
-        tx.execute(insert(ModelFile), new)
-        ids = _model_ids(tx, by_sha256)
-    return ids
-
-
-def _model_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
-    ids: dict[str, int] = {}
-    for batch in in_batches(list(hashes)):
-        statement = select(ModelFile.sha256, ModelFile.id).where(ModelFile.sha256.in_(batch))
-        ids.update((key, row_id) for key, row_id in tx.execute(statement))
-    return ids

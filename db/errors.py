@@ -9,6 +9,7 @@
         ├── NewerSchema        a newer version of the project has migrated it
         ├── DiskFull           no room for the database or a trace
         ├── CampaignMismatch   a campaign of that name exists and is another one
+        ├── StudyMismatch      a study of that name exists and has other settings
         ├── RecordRefused      unknown id, wrong state, broken constraint
         └── TraceMissing, TraceDamaged
 
@@ -62,6 +63,10 @@ class DiskFull(StableDbError):
 
 class CampaignMismatch(StableDbError):
     """A campaign of this name exists and is a different one (seed, source, simulated, or its tasks)."""
+
+
+class StudyMismatch(StableDbError):
+    """A study of this name exists and was started with other settings: its rewards are not comparable."""
 
 
 class RecordRefused(StableDbError):

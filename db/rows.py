@@ -7,6 +7,7 @@ A `...Spec` goes in, a `...Row` comes out; fields are named as the columns of `d
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ TaskRole = Literal["architecture", "canary"]
 TaskState = Literal["pending", "claimed", "done", "failed"]
 WindowState = Literal["running", "done", "failed", "lost", "quarantined"]
 VisitOutcome = Literal["accepted", "marginal", "rejected", "model_failed"]
+TrialState = Literal["trained", "stopped", "untrained"]
 GateOutcome = Literal["pass", "mark", "reject"]
 
 TRUSTED_OUTCOMES: tuple[VisitOutcome, ...] = ("accepted", "marginal")
@@ -269,3 +271,55 @@ class WindowResult:
     visits: Sequence[VisitSpec]
     task_updates: Mapping[int, TaskUpdate]
     incidents: Sequence[IncidentSpec] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySpec:
+    """A search: `settings` say what would make its rewards incomparable with another's.
+
+    `simulated`: its energies come from a predictor of a simulated bench; `synthetic`: its sounds are synthesised.
+    """
+
+    name: str
+    created_utc: datetime
+    settings: Mapping[str, Any]
+    simulated: bool
+    synthetic: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRow(StudySpec):
+    """A stored study."""
+
+    study_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """A finished trial; `number` is the search engine's. Accuracies are shares in 0..1.
+
+    A stopped trial has no accuracy, file or size: its `reward` is what was predicted for its end. An untrained one
+    could not have beaten the best, whatever its accuracy.
+    """
+
+    number: int
+    state: TrialState
+    architecture: ArchitectureSpec
+    reward: float
+    penalty: float
+    energy_mj: float
+    energy_low_mj: float
+    energy_high_mj: float
+    accuracy: float | None
+    float_accuracy: float | None
+    n_evaluations: int
+    duration_s: float
+    seed: int
+    model: ModelSpec | None
+    finished_utc: datetime
+
+
+def fields_of(spec: Any, *leave_out: str) -> dict[str, Any]:
+    """The fields of a dataclass by name, not copied in depth as `dataclasses.asdict` would."""
+    names = (field.name for field in dataclasses.fields(spec))
+    return {name: getattr(spec, name) for name in names if name not in leave_out}

@@ -15,9 +15,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Base, Big, Id, Name, Sha256, Word, known, not_negative, sha256_length
-from db.rows import CampaignSource, GateOutcome, TaskRole, TaskState, VisitOutcome, WindowState
+from db.rows import CampaignSource, GateOutcome, TaskRole, TaskState, TrialState, VisitOutcome, WindowState
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -272,3 +272,46 @@ class Incident(Base):
     detail: Mapped[str]
     action: Mapped[str]
     lost_s: Mapped[float]
+
+
+class Study(Base):
+    __tablename__ = "study"
+
+    id: Mapped[Id]
+    name: Mapped[Name] = mapped_column(unique=True)
+    created_utc: Mapped[datetime]
+    settings: Mapped[Mapping[str, Any]] = mapped_column("settings_json")
+    simulated: Mapped[bool]
+    synthetic: Mapped[bool]
+
+
+class Trial(Base):
+    __tablename__ = "trial"
+    __table_args__ = (
+        UniqueConstraint("study_id", "number"),
+        known("state", TrialState),
+        *not_negative("number", "penalty", "n_evaluations", "duration_s"),
+        CheckConstraint("accuracy BETWEEN 0 AND 1", name="accuracy_is_share"),
+        CheckConstraint("float_accuracy BETWEEN 0 AND 1", name="float_accuracy_is_share"),
+        CheckConstraint(
+            "(state = 'trained') = (accuracy IS NOT NULL AND model_file_id IS NOT NULL)", name="trained_has_accuracy"
+        ),
+    )
+
+    id: Mapped[Id]
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    number: Mapped[int]
+    state: Mapped[Word]
+    architecture_id: Mapped[int] = mapped_column(ForeignKey("architecture.id"), index=True)
+    model_file_id: Mapped[int | None] = mapped_column(ForeignKey("model_file.id"))
+    reward: Mapped[float]
+    penalty: Mapped[float]
+    energy_mj: Mapped[float]
+    energy_low_mj: Mapped[float]
+    energy_high_mj: Mapped[float]
+    accuracy: Mapped[float | None]
+    float_accuracy: Mapped[float | None]
+    n_evaluations: Mapped[int]
+    duration_s: Mapped[float]
+    seed: Mapped[Big]
+    finished_utc: Mapped[datetime]

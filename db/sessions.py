@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.campaigns import fields_of
 from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
 from db.faults import REFUSED_HINT
-from db.rows import IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionSpec
+from db.rows import IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionSpec, fields_of
 from db.schema import BenchSession, Campaign, Incident, Meter, Phone, Window
 from db.tasks import release_session
 

@@ -14,7 +14,6 @@ from typing import Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db.campaigns import fields_of
 from db.database import Database, in_batches
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
@@ -26,6 +25,7 @@ from db.rows import (
     WindowMeasures,
     WindowResult,
     WindowSpec,
+    fields_of,
 )
 from db.schema import BenchSession, Energy, GateResult, Task, Visit, Window
 from db.sessions import add_incident

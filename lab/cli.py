@@ -45,7 +45,7 @@ def register(to: typer.Typer) -> None:
 
 def exit_code_of(error: Exception) -> int | None:
     """The exit code of an error that a person can do something about; None for a defect of the program."""
-    from db.errors import CampaignMismatch, DbError
+    from db.errors import CampaignMismatch, DbError, StudyMismatch
     from hardware.errors import HardwareError, TransientError
     from lab.errors import LabError
     from search.errors import SearchError
@@ -56,7 +56,7 @@ def exit_code_of(error: Exception) -> int | None:
         return STOPPED
     if isinstance(error, HardwareError):
         return BENCH_UNAVAILABLE
-    if isinstance(error, CampaignMismatch):
+    if isinstance(error, (CampaignMismatch, StudyMismatch)):
         return USAGE
     if isinstance(error, DbError):
         return RECORD_UNAVAILABLE

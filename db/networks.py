@@ -1,0 +1,55 @@
+"""Architectures and model files: each stored once, whatever refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from db.database import in_batches
+from db.rows import ArchitectureSpec, ModelSpec, fields_of
+from db.schema import Architecture, ModelFile
+
+
+def store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> dict[str, int]:
+    """Ids of architectures by hash; those that the record lacks are added."""
+    ids = _architecture_ids(tx, specs)
+    new = [fields_of(spec) for key, spec in specs.items() if key not in ids]
+    if new:
+        tx.execute(insert(Architecture), new)
+        ids = _architecture_ids(tx, specs)
+    return ids
+
+
+def _architecture_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for batch in in_batches(list(hashes)):
+        statement = select(Architecture.hash, Architecture.id).where(Architecture.hash.in_(batch))
+        ids.update((key, row_id) for key, row_id in tx.execute(statement))
+    return ids
+
+
+def store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) -> dict[str, int]:
+    """Ids by SHA-256. Two architectures may build one and the same file: it is then the first one's."""
+    by_sha256: dict[str, tuple[ModelSpec, int | None]] = {}
+    for model, architecture_id in models:
+        by_sha256.setdefault(model.sha256, (model, architecture_id))
+    ids = _model_ids(tx, by_sha256)
+    new = [
+        fields_of(model) | {"architecture_id": architecture_id}
+        for key, (model, architecture_id) in by_sha256.items()
+        if key not in ids
+    ]
+    if new:
+        tx.execute(insert(ModelFile), new)
+        ids = _model_ids(tx, by_sha256)
+    return ids
+
+
+def _model_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for batch in in_batches(list(hashes)):
+        statement = select(ModelFile.sha256, ModelFile.id).where(ModelFile.sha256.in_(batch))
+        ids.update((key, row_id) for key, row_id in tx.execute(statement))
+    return ids

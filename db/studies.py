@@ -1,0 +1,106 @@
+"""Writing and reading searches: a study, and a row for each of its finished trials.
+
+The search engine keeps its own state elsewhere (see `search`); here stands what the lab needs of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from sqlalchemy import select
+
+from db.database import Database
+from db.errors import RecordRefused, StudyMismatch
+from db.faults import REFUSED_HINT
+from db.networks import store_architectures, store_models
+from db.rows import ArchitectureSpec, ModelSpec, StudyRow, StudySpec, TrialSpec, fields_of
+from db.schema import Architecture, ModelFile, Study, Trial
+
+
+def ensure_study(db: Database, spec: StudySpec) -> StudyRow:
+    """Create the study, or return the one of that name.
+
+    Raises:
+        StudyMismatch: the stored one has other settings; names the first that differs.
+    """
+    with db.write() as tx:
+        stored = tx.scalar(select(Study).where(Study.name == spec.name))
+        if stored is None:
+            stored = Study(**fields_of(spec))
+            tx.add(stored)
+            tx.flush()
+        row = _study_row(stored)
+    for name in sorted(row.settings.keys() | spec.settings.keys()):
+        there, asked = row.settings.get(name), spec.settings.get(name)
+        if there != asked:
+            hint = "go on with the settings it was started with, or start a study of another name"
+            raise StudyMismatch(f"study {spec.name} has {name} {there}, not {asked}", hint)
+    return row
+
+
+def find_study(db: Database, name: str) -> StudyRow:
+    """The study of a name.
+
+    Raises:
+        RecordRefused: there is none; names those that there are.
+    """
+    with db.read() as tx:
+        stored = tx.scalar(select(Study).where(Study.name == name))
+        if stored is not None:
+            return _study_row(stored)
+        names = list(tx.scalars(select(Study.name).order_by(Study.name)))
+    hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `search run`"
+    raise RecordRefused(f"{db.shown} has no study {name}", hint)
+
+
+def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
+    """Store a finished trial; one of the same number is kept as it is, so that recording twice is recording once.
+
+    Raises:
+        RecordRefused: no such study, or the stored trial is another architecture's.
+    """
+    with db.write() as tx:
+        architecture_ids = store_architectures(tx, {spec.architecture.hash: spec.architecture})
+        architecture_id = architecture_ids[spec.architecture.hash]
+        number = (Trial.study_id == study_id, Trial.number == spec.number)
+        stored = tx.scalar(select(Trial.architecture_id).where(*number))
+        if stored is not None:
+            if stored != architecture_id:
+                raise RecordRefused(f"trial {spec.number} is stored with another architecture", REFUSED_HINT)
+            return
+        model_id = None
+        if spec.model is not None:
+            model_id = store_models(tx, [(spec.model, architecture_id)])[spec.model.sha256]
+        values = fields_of(spec, "architecture", "model")
+        tx.add(Trial(study_id=study_id, architecture_id=architecture_id, model_file_id=model_id, **values))
+
+
+def list_trials(db: Database, study_id: int) -> list[TrialSpec]:
+    """All stored trials of a study, by number."""
+    statement = (
+        select(Trial, Architecture, ModelFile)
+        .join(Architecture, Trial.architecture_id == Architecture.id)
+        .outerjoin(ModelFile, Trial.model_file_id == ModelFile.id)
+        .where(Trial.study_id == study_id)
+        .order_by(Trial.number)
+    )
+    with db.read() as tx:
+        return [_trial(*row) for row in tx.execute(statement)]
+
+
+def _trial(trial: Trial, architecture: Architecture, model: ModelFile | None) -> TrialSpec:
+    return TrialSpec(
+        **_values(trial, TrialSpec, "architecture", "model"),
+        architecture=ArchitectureSpec(**_values(architecture, ArchitectureSpec)),
+        model=None if model is None else ModelSpec(**_values(model, ModelSpec)),
+    )
+
+
+def _study_row(stored: Study) -> StudyRow:
+    return StudyRow(study_id=stored.id, **_values(stored, StudySpec))
+
+
+def _values(stored: Any, kind: type[Any], *leave_out: str) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in leave_out]
+    return {name: getattr(stored, name) for name in names}
