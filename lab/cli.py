@@ -35,11 +35,12 @@ def register(to: typer.Typer) -> None:
     from lab.commands.build import build
     from lab.commands.doctor import doctor
     from lab.commands.export import export
+    from lab.commands.fit_rf import fit_rf
     from lab.commands.init import init
     from lab.commands.measure import measure
     from lab.commands.status import status
 
-    for command in (measure, status, export, build, doctor, init):
+    for command in (measure, status, export, build, fit_rf, doctor, init):
         to.command()(command)
 
 
@@ -48,6 +49,7 @@ def exit_code_of(error: Exception) -> int | None:
     from db.errors import CampaignMismatch, DbError, StudyMismatch
     from hardware.errors import HardwareError, TransientError
     from lab.errors import LabError
+    from predictor.errors import PredictorError
     from search.errors import SearchError
 
     if isinstance(error, LabError):
@@ -60,7 +62,7 @@ def exit_code_of(error: Exception) -> int | None:
         return USAGE
     if isinstance(error, DbError):
         return RECORD_UNAVAILABLE
-    if isinstance(error, SearchError):
+    if isinstance(error, SearchError | PredictorError):
         return USAGE
     return None
 

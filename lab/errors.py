@@ -5,6 +5,7 @@ LabError
 ├── ModelsError       a model file or a folder of them cannot be used
 ├── CampaignStopped   the campaign cannot go on; running the same command again continues it
 ├── BenchLocked       another campaign uses this meter or phone
+├── UsageError        options that do not go together, or a file of a person that cannot be used
 └── NotEnoughSpace    the disk would not hold the campaign's traces
 """
 
@@ -51,6 +52,12 @@ class CampaignStopped(LabError):
     """The campaign cannot go on now; the same command continues it."""
 
     exit_code = STOPPED
+
+
+class UsageError(LabError):
+    """Options that do not go together, or a file that a person gave and that cannot be used."""
+
+    exit_code = USAGE
 
 
 class MixedConditions(LabError):

@@ -23,9 +23,7 @@ def build_graph(architecture: Architecture) -> Graph:
     """
     space = space_named(architecture.space)
     space.validate(architecture)
-    laying = Laying(
-        space.n_dims, DwStride(architecture.option("dw_stride")), PoolMerge(architecture.option("pool_merge"))
-    )
+    laying = laying_of(architecture, space)
     net = GraphBuilder(space.input_shape)
     x = net.input
     strides = place_strides(architecture, space)
@@ -33,6 +31,13 @@ def build_graph(architecture: Architecture) -> Graph:
         net.block = ordinal
         x = lay_block(net, x, block.type, block.kernel, block.filters, stride, laying)
     return lay_head(net, x, (space.hidden_units,), space.n_classes)
+
+
+def laying_of(architecture: Architecture, space: Space) -> Laying:
+    """How the blocks of an architecture are laid."""
+    return Laying(
+        space.n_dims, DwStride(architecture.option("dw_stride")), PoolMerge(architecture.option("pool_merge"))
+    )
 
 
 def lay_head(net: GraphBuilder, x: Value, hidden_units: tuple[int, ...], n_classes: int) -> Graph:

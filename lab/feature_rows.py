@@ -1,0 +1,66 @@
+"""Where the predictor's columns come from: the visits of a database, or architectures to predict for.
+
+Both get the same columns. A visit has those of its record (`predictor.records`), with the file's true size;
+an architecture has those of `search.features`, with the size that its file would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from db.database import Database
+from predictor.records import Selection, Visits, read_visits
+from predictor.table import ENERGY, FeatureTable
+from search.architecture import Architecture, parse
+from search.errors import SearchError
+from search.features import GRAPH_COUNTS, family_of, feature_columns
+
+FeatureSet = Literal["graph", "paper"]
+
+
+def measured_visits(
+    db: Database, selection: Selection, target: str = ENERGY.name, feature_set: FeatureSet = "graph"
+) -> Visits:
+    """The accepted visits of a selection, with the columns of a feature set.
+
+    `paper`: parameters of the blocks, FLOPs and bytes of the file. `graph`: also the number of parameters and
+    the counts of the network's graph; of networks of a space that is not known here, those are left out.
+
+    Raises:
+        PredictorError: see read_visits.
+        DbError: no such campaign, or the database cannot be read.
+    """
+    visits = read_visits(db, selection, target)
+    features = visits.rows.features
+    if feature_set == "graph":
+        features = FeatureTable({**features.columns, **_graph_counts(visits.texts)})
+    names = features.names if feature_set == "graph" else paper_features(features)
+    chosen = replace(features.select(names), families={name: family_of(name) for name in names})
+    return replace(visits, rows=replace(visits.rows, features=chosen))
+
+
+def paper_features(features: FeatureTable) -> tuple[str, ...]:
+    """The columns among these that the paper's predictor has."""
+    return tuple(name for name in features.names if name not in (*GRAPH_COUNTS, "n_params"))
+
+
+def architecture_features(architectures: Sequence[Architecture]) -> FeatureTable:
+    """All columns of architectures of one space.
+
+    Raises:
+        SearchError: an architecture of no known space, or not in its space.
+    """
+    columns = feature_columns(architectures)
+    return FeatureTable(columns, {name: family_of(name) for name in columns})
+
+
+def _graph_counts(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    try:
+        columns = feature_columns([parse(text) for text in texts])
+    except SearchError:
+        return {}
+    return {name: columns[name] for name in GRAPH_COUNTS}

@@ -1,0 +1,252 @@
+"""A predictor on disk: a folder that can be read by a later version, or by nobody who should not.
+
+| file | what |
+|---|---|
+| manifest.json | schema, interval, figures, provenance, seed, versions, hashes of the other files |
+| model.skops | the fitted pipeline, by skops: no pickle; only the types of `predictor.trusted_types` are accepted |
+| rows.parquet | the rows it was fitted to: what a refit needs |
+| card.md, *.png | for people |
+| model.onnx | on request, for other runtimes |
+
+scikit-learn promises nothing about models of another version. So under another version the pipeline is
+not read at all: it is fitted again from the rows, which takes seconds and gives the same model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from predictor.errors import BadTable, DamagedModel, ForeignModel, OutputRefused, UnknownRecipe
+from predictor.intervals import ConformalBand
+from predictor.models import recipe_named
+from predictor.predictor import PowerModel, Predictor, fit_pipeline
+from predictor.schema import FeatureSchema
+from predictor.table import FeatureTable, Measurements, Target
+from predictor.trusted_types import load_trusted
+from predictor.two_stage import LATENCY, latencies
+
+log = logging.getLogger(__name__)
+
+FORMAT = "energy-lab predictor 1"
+MANIFEST, MODEL, ROWS = "manifest.json", "model.skops", "rows.parquet"
+_VERSIONED = ("scikit-learn", "numpy", "skops")
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPredictor:
+    """What a folder holds.
+
+    Attributes:
+        predictor: ready to predict.
+        manifest: as it was written.
+        refitted: why the model was fitted again instead of read; "" when it was read.
+    """
+
+    predictor: Predictor
+    manifest: Mapping[str, Any]
+    refitted: str
+
+
+def save(
+    folder: Path, predictor: Predictor, rows: Measurements, manifest: Mapping[str, Any], extra: Mapping[str, bytes]
+) -> None:
+    """Writes a predictor; one of this project that is there is replaced at the end, anything else is refused.
+
+    Args:
+        folder: to be.
+        rows: that the predictor was fitted to (for energy from latency: the rows with a latency or an energy
+            that the fit has used, and no others).
+        manifest: what else is to be known: seed, figures, choices. JSON.
+        extra: further files by name, e.g. the card and its plots.
+
+    Raises:
+        OutputRefused: something else is there, or it cannot be written.
+    """
+    folder = Path(folder).resolve()
+    check_output(folder)
+    part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
+    try:
+        part.mkdir(parents=True)
+        _write(part, predictor, rows, manifest, extra)
+        if folder.exists():
+            folder.replace(old)
+        part.replace(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise OutputRefused(
+            f"{folder} cannot be written: {error.strerror or error}", "choose another folder with --out"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a place where something else stands.
+
+    Raises:
+        OutputRefused: it does.
+    """
+    if folder.exists() and not (folder.is_dir() and (is_predictor(folder) or not any(folder.iterdir()))):
+        raise OutputRefused(
+            f"{folder} is there and is no predictor", "give the name of a new folder with --out; nothing was changed"
+        )
+
+
+def is_predictor(folder: Path) -> bool:
+    """Whether a folder holds a predictor of this format."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
+def _write(
+    part: Path, predictor: Predictor, rows: Measurements, manifest: Mapping[str, Any], extra: Mapping[str, bytes]
+) -> None:
+    import skops.io
+
+    (part / MODEL).write_bytes(skops.io.dumps(predictor.pipeline, compression=zipfile.ZIP_DEFLATED))
+    _write_rows(part / ROWS, rows)
+    for name, content in extra.items():
+        (part / name).write_bytes(content)
+    whole = {
+        "format": FORMAT,
+        "simulated": predictor.simulated,
+        "recipe": predictor.recipe,
+        "target": asdict(predictor.target),
+        "schema": predictor.schema.as_plain(),
+        "band": asdict(predictor.band),
+        "power": None if predictor.power is None else asdict(predictor.power),
+        "data_sha256": rows.sha256,
+        "n_rows": rows.n_rows,
+        "n_architectures": rows.n_architectures,
+        "row_ids": rows.row_ids.tolist(),
+        "provenance": dict(rows.provenance),
+        "versions": {name: metadata.version(name) for name in _VERSIONED},
+        "files": {name: _hash(part / name) for name in (MODEL, ROWS)},
+        **manifest,
+    }
+    (part / MANIFEST).write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_rows(path: Path, rows: Measurements) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, Any] = {f"feature.{name}": column for name, column in rows.features.columns.items()}
+    columns |= {"value": rows.values, "group": rows.groups, "row_id": rows.row_ids}
+    if rows.latencies_ms is not None:
+        columns["latency_ms"] = rows.latencies_ms
+    marked = {"simulated": "all" if rows.simulated else "no", "target": rows.target.text}
+    pyarrow.parquet.write_table(pyarrow.table(columns).replace_schema_metadata(marked), path, compression="zstd")
+
+
+def load(folder: Path) -> SavedPredictor:
+    """Reads a predictor. Nothing in the folder is executed, whoever wrote it.
+
+    Under another version of scikit-learn, numpy or skops the model is fitted again from its rows.
+
+    Raises:
+        ForeignModel: not a predictor of this project, or one that names types that no predictor needs.
+        DamagedModel: its files are not those that were written.
+    """
+    manifest = _read_manifest(Path(folder))
+    for name, sha256 in manifest["files"].items():
+        if not (folder / name).is_file() or _hash(folder / name) != sha256:
+            raise DamagedModel(
+                f"{folder / name} is missing or not what was written", "fit again with `lab fit-rf`, or copy it again"
+            )
+    try:
+        schema = FeatureSchema.from_plain(manifest["schema"])
+        band, target = ConformalBand(**manifest["band"]), Target(**manifest["target"])
+        power = None if manifest["power"] is None else PowerModel(**manifest["power"])
+        recipe, simulated = recipe_named(manifest["recipe"]).name, bool(manifest["simulated"])
+    except (KeyError, TypeError, ValueError, UnknownRecipe) as error:
+        raise _foreign(folder, f"its {MANIFEST} cannot be used: {error}") from error
+    reason = _other_versions(manifest["versions"])
+    if reason:
+        log.warning("%s: fitting the model again from its rows", reason)
+        pipeline = _refitted(folder, manifest, schema, target)
+    else:
+        pipeline = load_trusted(folder / MODEL)
+    return SavedPredictor(Predictor(recipe, schema, pipeline, band, target, simulated, power), manifest, reason)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    if not folder.exists():
+        raise ForeignModel(f"there is no predictor {folder}", "fit one with `lab fit-rf`, or name another with --model")
+    if not folder.is_dir():
+        raise _foreign(folder, "it is a file, a predictor is a folder")
+    if not is_predictor(folder):
+        raise _foreign(folder, f"it has no {MANIFEST} of format {FORMAT!r}")
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    files, versions = manifest.get("files"), manifest.get("versions")
+    if not isinstance(files, dict) or set(files) != {MODEL, ROWS} or not isinstance(versions, dict):
+        raise _foreign(folder, f"its {MANIFEST} does not name its files")
+    return manifest
+
+
+def _foreign(path: Path, why: str) -> ForeignModel:
+    return ForeignModel(
+        f"{path} is no predictor of this project: {why}; nothing in it was run", "fit one with `lab fit-rf`"
+    )
+
+
+def _other_versions(written: Mapping[str, str]) -> str:
+    others = [f"{name} {written.get(name)}, here {metadata.version(name)}" for name in _VERSIONED
+              if written.get(name) != metadata.version(name)]  # fmt: skip
+    return f"written with {'; '.join(others)}" if others else ""
+
+
+def _refitted(folder: Path, manifest: Mapping[str, Any], schema: FeatureSchema, target: Target) -> Any:
+    rows = read_rows(folder, target, manifest)
+    if manifest["power"] is not None:
+        rows = replace(rows, values=latencies(rows), target=LATENCY)
+    return fit_pipeline(manifest["recipe"], schema, rows, manifest["seed"])
+
+
+def read_rows(folder: Path, target: Target, manifest: Mapping[str, Any]) -> Measurements:
+    """The rows that a predictor was fitted to.
+
+    Raises:
+        DamagedModel: they are not those of the manifest.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(folder / ROWS)
+        columns = {name: table[name].to_pylist() for name in table.column_names}
+        features = {name.removeprefix("feature."): columns[name] for name in columns if name.startswith("feature.")}
+        rows = Measurements(
+            features=FeatureTable.of(features), target=target,
+            values=np.array(columns["value"], np.float64), groups=np.array(columns["group"], np.intp),
+            row_ids=np.array(columns["row_id"], np.int64),
+            latencies_ms=np.array(columns["latency_ms"], np.float64) if "latency_ms" in columns else None,
+            provenance=manifest["provenance"], simulated=bool(manifest["simulated"]),
+        )  # fmt: skip
+    except (pyarrow.ArrowInvalid, KeyError, ValueError, BadTable) as error:
+        raise DamagedModel(f"{folder / ROWS} cannot be read: {error}", "fit again with `lab fit-rf`") from error
+    if rows.sha256 != manifest["data_sha256"]:
+        raise DamagedModel(f"{folder / ROWS} does not have the hash of the manifest", "fit again with `lab fit-rf`")
+    return rows

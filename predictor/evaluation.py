@@ -1,0 +1,96 @@
+"""What a model is worth: grouped folds, a held-out test set, the noise ceiling beside both, and the interval.
+
+The test set (a fifth of the architectures) is set aside first and predicted once. Folds, the calibration of
+the interval and everything that a person might choose by happen on the other four fifths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from predictor.intervals import ConformalBand, Coverage, calibrate, coverage
+from predictor.metrics import Metrics, MetricSpread, VisitNoise, score, spread, visit_noise
+from predictor.predictor import Predictor, expected, fit_pipeline
+from predictor.schema import FeatureSchema
+from predictor.split import Split, grouped_folds, held_out
+from predictor.table import FeatureTable, Floats, Measurements, check_learnable
+
+Fitted = Callable[[FeatureTable], Floats]
+"""What a fitted model gives for a table."""
+
+Fitter = Callable[[Measurements], Fitted]
+"""Fits to rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What is known about a model.
+
+    Attributes:
+        recipe: the model.
+        folds: over the training architectures.
+        test: on the held-out architectures.
+        noise: between visits of one architecture, over all rows; None when nothing was repeated.
+        band: calibrated on the folds.
+        coverage: of the band, on the held-out visits.
+        split: the rows of both sides.
+        predicted: (n of the test,) by the model that was fitted to the training rows.
+    """
+
+    recipe: str
+    folds: MetricSpread
+    test: Metrics
+    noise: VisitNoise | None
+    band: ConformalBand
+    coverage: Coverage
+    split: Split
+    predicted: Floats
+
+
+def evaluate(recipe: str, rows: Measurements, seed: int, n_jobs: int = 1) -> Evaluation:
+    """Evaluates a recipe on rows.
+
+    Raises:
+        BadTable: rows that nothing can be learnt from.
+        UnknownRecipe: no such model.
+    """
+    check_learnable(rows)
+    schema = FeatureSchema.of(rows.features)
+
+    def fit(part: Measurements) -> Fitted:
+        pipeline = fit_pipeline(recipe, schema, part, seed, n_jobs)
+        return lambda table: expected(schema, pipeline, None, table)
+
+    return evaluate_fitter(recipe, fit, rows, seed)
+
+
+def evaluate_fitter(name: str, fit: Fitter, rows: Measurements, seed: int) -> Evaluation:
+    """Evaluates whatever can be fitted to rows; all must have a target."""
+    split = held_out(rows.groups, seed)
+    train, test = rows.take(split.train), rows.take(split.test)
+    out_of_fold = np.empty(train.n_rows)
+    scores = []
+    for fold in grouped_folds(train.groups, seed):
+        tested = train.take(fold.test)
+        out_of_fold[fold.test] = fit(train.take(fold.train))(tested.features)
+        scores.append(score(tested.values, out_of_fold[fold.test]))
+    band = calibrate(train.values, out_of_fold)
+    predicted = fit(train)(test.features)
+    return Evaluation(
+        recipe=name, folds=spread(scores), test=score(test.values, predicted),
+        noise=visit_noise(rows.values, rows.groups), band=band,
+        coverage=coverage(band, test.values, predicted), split=split, predicted=predicted,
+    )  # fmt: skip
+
+
+def fit_predictor(evaluation: Evaluation, rows: Measurements, seed: int, n_jobs: int = 1) -> Predictor:
+    """The predictor to keep: fitted to all rows, the held-out ones too, with the band of the evaluation.
+
+    So its figures are those of a model that saw four fifths of the rows, which it is not worse than.
+    """
+    schema = FeatureSchema.of(rows.features)
+    pipeline = fit_pipeline(evaluation.recipe, schema, rows, seed, n_jobs)
+    return Predictor(evaluation.recipe, schema, pipeline, evaluation.band, rows.target, rows.simulated)

@@ -1,0 +1,123 @@
+"""Which architectures to measure next.
+
+First fill the space: k-center greedy (Gonzalez 1985; Sener and Savarese 2018) takes, again and again, the
+candidate farthest from all that is measured or taken. When 300 architectures are measured, a forest's
+disagreement says where more is to be learnt: candidates are weighed by the variance between its trees, and
+k-center among the most uncertain keeps a batch from asking the same question many times. Before that, tree
+variance is worth less than chance: with few rows the trees disagree everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.errors import BadTable
+from predictor.predictor import fit_pipeline
+from predictor.schema import FeatureSchema
+from predictor.table import FeatureTable, Floats, Indices, Measurements
+
+SPACE_FILLING_UNTIL = 300
+_SHORTLIST = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Suggestion:
+    """Positions among the candidates, the most wanted first, and how they were chosen."""
+
+    chosen: Indices
+    method: str
+
+
+def suggest(
+    measured: FeatureTable | None, rows: Measurements | None, candidates: FeatureTable, n: int, seed: int
+) -> Suggestion:
+    """Chooses n candidates to measure.
+
+    Args:
+        measured: features of all that is measured or already planned; None when nothing is.
+        rows: what was measured, for the forest; None or few: the space is filled.
+        candidates: features of architectures that are not measured.
+        n: how many to choose.
+        seed: of the forest, and of the first choice when nothing is measured.
+
+    Raises:
+        BadTable: fewer candidates than asked for.
+    """
+    if candidates.n_rows < n:
+        raise BadTable(f"{candidates.n_rows} candidates, fewer than the {n} asked for", "ask for fewer")
+    points = standardised(measured, candidates)
+    n_measured = len(points) - candidates.n_rows
+    if rows is None or rows.n_architectures < SPACE_FILLING_UNTIL:
+        start = int(np.random.default_rng(seed).integers(candidates.n_rows))
+        return Suggestion(k_center(points[n_measured:], points[:n_measured], n, start), "space-filling")
+    shortlist = np.argsort(-tree_sd(rows, candidates, seed), kind="stable")[: _SHORTLIST * n]
+    chosen = k_center(points[n_measured:][shortlist], points[:n_measured], n)
+    return Suggestion(shortlist[chosen], "variance with diversity")
+
+
+def k_center(candidates: NDArray[Any], taken: NDArray[Any], n: int, start: int = 0) -> Indices:
+    """Positions of n candidates, each the farthest from all taken before it.
+
+    Args:
+        candidates: (candidates, dimensions).
+        taken: (points, dimensions) that are there already; may be empty.
+        start: the first choice when nothing is taken.
+    """
+    nearest = np.full(len(candidates), np.inf)
+    for point in taken:
+        np.minimum(nearest, _squared(candidates, point), out=nearest)
+    chosen: list[int] = []
+    while len(chosen) < n:
+        place = start if not len(taken) and not chosen else int(np.argmax(nearest))
+        chosen.append(place)
+        np.minimum(nearest, _squared(candidates, candidates[place]), out=nearest)
+        # Candidates may look alike; none is taken twice.
+        nearest[place] = -np.inf
+    return np.array(chosen, np.intp)
+
+
+def _squared(points: NDArray[Any], point: NDArray[Any]) -> NDArray[Any]:
+    distances: NDArray[Any] = np.square(points - point).sum(axis=1)
+    return distances
+
+
+def standardised(measured: FeatureTable | None, candidates: FeatureTable) -> NDArray[np.float32]:
+    """Both tables one under the other as points: one-hot categories (two of them are 1 apart), numbers with
+    unit variance."""
+    tables = [candidates] if measured is None else [measured.select(candidates.names), candidates]
+    parts: list[NDArray[Any]] = []
+    for name in candidates.names:
+        column = np.concatenate([table.columns[name] for table in tables])
+        if candidates.is_categorical(name):
+            levels, codes = np.unique(column, return_inverse=True)
+            parts.append(np.eye(len(levels))[codes] / np.sqrt(2))
+        elif np.ptp(column) > 0:
+            parts.append(((column - column.mean()) / column.std())[:, None])
+    if not parts:
+        return np.zeros((sum(table.n_rows for table in tables), 1), np.float32)
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def tree_sd(rows: Measurements, candidates: FeatureTable, seed: int) -> Floats:
+    """Standard deviation between a forest's trees for each candidate, (n,), in the target's unit.
+
+    Absolute and not relative to the prediction: relative variance sends everything to the smallest networks.
+    """
+    everything = FeatureTable(
+        {
+            name: np.concatenate([rows.features.columns[name], candidates.columns[name]])
+            for name in rows.features.names
+            if name in candidates.columns
+        }
+    )
+    # The schema of both, so that a category that was never measured is the unknown that it is.
+    schema = FeatureSchema.of(everything)
+    pipeline = fit_pipeline("random-forest", schema, rows, seed)
+    matrix = pipeline["encoder"].transform(schema.encode(candidates))
+    votes = np.stack([tree.predict(matrix) for tree in pipeline["model"].estimators_])
+    deviations: Floats = votes.std(axis=0)
+    return deviations
