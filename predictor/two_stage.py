@@ -25,7 +25,7 @@ _FEWEST_ENERGIES = 10
 
 @dataclass(frozen=True)
 class Budget:
-    """How many architectures are used, at most: with a latency, and of those with an energy as well."""
+    """How many architectures are used, at most: with a latency, and of those with one visit's energy as well."""
 
     n_latencies: int
     n_energies: int
@@ -84,8 +84,9 @@ def within(rows: Measurements, budget: Budget, seed: int) -> tuple[Measurements,
     with_energy = rng.permutation(measured)[: budget.n_energies]
     others = rng.permutation(np.setdiff1d(np.unique(rows.groups), with_energy))
     with_latency = np.concatenate([with_energy, others])[: max(budget.n_latencies, len(with_energy))]
-    energies = np.flatnonzero(np.isin(rows.groups, with_energy) & ~np.isnan(rows.values))
-    return rows.take(np.flatnonzero(np.isin(rows.groups, with_latency))), rows.take(energies)
+    candidates = np.flatnonzero(np.isin(rows.groups, with_energy) & ~np.isnan(rows.values))
+    firsts = candidates[np.unique(rows.groups[candidates], return_index=True)[1]]
+    return rows.take(np.flatnonzero(np.isin(rows.groups, with_latency))), rows.take(firsts)
 
 
 def fit_two_stage(
