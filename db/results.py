@@ -131,3 +131,16 @@ def _statement() -> Select[*tuple[Any, ...]]:
         .where(newest_energy())
         .order_by(Visit.id)
     )
+
+
+def planned_architectures(db: Database) -> list[str]:
+    """Texts of all architectures that are in a task of any campaign, measured or not; canaries are left out."""
+    statement = (
+        select(Architecture.text)
+        .join(Task, Task.architecture_id == Architecture.id)
+        .where(Task.role.in_(MEASURED))
+        .distinct()
+        .order_by(Architecture.text)
+    )
+    with db.read() as tx:
+        return list(tx.scalars(statement))

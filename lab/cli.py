@@ -38,9 +38,11 @@ def register(to: typer.Typer) -> None:
     from lab.commands.fit_rf import fit_rf
     from lab.commands.init import init
     from lab.commands.measure import measure
+    from lab.commands.predict import predict
     from lab.commands.status import status
+    from lab.commands.suggest_next import suggest_next
 
-    for command in (measure, status, export, build, fit_rf, doctor, init):
+    for command in (measure, status, export, build, fit_rf, predict, suggest_next, doctor, init):
         to.command()(command)
 
 

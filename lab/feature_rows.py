@@ -13,6 +13,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from db.database import Database
+from lab.errors import UsageError
 from predictor.records import Selection, Visits, read_visits
 from predictor.table import ENERGY, FeatureTable
 from search.architecture import Architecture, parse
@@ -28,9 +29,10 @@ def measured_visits(
     """The accepted visits of a selection, with the columns of a feature set.
 
     `paper`: parameters of the blocks, FLOPs and bytes of the file. `graph`: also the number of parameters and
-    the counts of the network's graph; of networks of a space that is not known here, those are left out.
+    the counts of the network's graph.
 
     Raises:
+        UsageError: `graph`, and an architecture whose network this release cannot lay.
         PredictorError: see read_visits.
         DbError: no such campaign, or the database cannot be read.
     """
@@ -61,6 +63,10 @@ def architecture_features(architectures: Sequence[Architecture]) -> FeatureTable
 def _graph_counts(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
     try:
         columns = feature_columns([parse(text) for text in texts])
-    except SearchError:
-        return {}
+    except SearchError as error:
+        raise UsageError(
+            f"The network of an architecture cannot be laid: {error}.",
+            "It is of another space, or of an earlier release: fit with --feature-set paper, or choose a campaign "
+            "with --campaign.",
+        ) from error
     return {name: columns[name] for name in GRAPH_COUNTS}

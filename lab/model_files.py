@@ -12,9 +12,13 @@ from pathlib import Path
 from db.rows import ModelSpec
 from lab.errors import ModelsError
 from search.architecture import Architecture, parse
+from search.network_list import read_network_list
 from search.tflite.build import BuiltFile, build_file, build_files
 
 _AHEAD = 300
+
+LISTED = "listed in "
+"""How the source of a campaign begins whose architectures stand in a file; the file's path follows."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,24 @@ class ModelBuilder:
         """Stop building ahead."""
         self._stopping.set()
         self._thread.join(timeout=10.0)
+
+
+def listed_architectures(path: Path) -> list[Architecture]:
+    """The architectures of a list, each once, in its order.
+
+    Raises:
+        ModelsError: a baseline is among them.
+        SearchError: the list cannot be read, or a line of it is no network; names the line.
+    """
+    networks = read_network_list(path)
+    architectures = [network for network in networks if isinstance(network, Architecture)]
+    if len(architectures) < len(networks):
+        names = ", ".join(network.text for network in networks if not isinstance(network, Architecture))
+        raise ModelsError(
+            f"{path} names {names}: no architecture of a space.",
+            "Take it off the list; `lab build --baselines --out DIR`, then `lab measure --models DIR` measures it.",
+        )
+    return architectures
 
 
 def own_models(folder: Path) -> list[ReadyModel]:

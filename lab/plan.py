@@ -32,8 +32,12 @@ def sampled_tasks(n: int, seed: int, repeat_frac: float) -> list[TaskSpec]:
         seed: of the draw.
         repeat_frac: share that is visited twice from the start, to learn the noise between visits.
     """
-    twice = _repeated(n, seed, repeat_frac)
-    architectures = AUDIO_2D.sample_unique(n, seed)
+    return architecture_tasks(AUDIO_2D.sample_unique(n, seed), seed, repeat_frac)
+
+
+def architecture_tasks(architectures: Sequence[Architecture], seed: int, repeat_frac: float) -> list[TaskSpec]:
+    """Tasks for architectures in the order given; a list that grows at its end keeps its first tasks."""
+    twice = _repeated(len(architectures), seed, repeat_frac)
     return [
         TaskSpec(
             role="architecture",

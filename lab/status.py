@@ -15,6 +15,7 @@ from typing import Any, get_args
 from db.database import Database
 from db.queries import Progress, VisitNoise, incidents, list_campaigns, progress, visit_noise
 from db.rows import CampaignRow, IncidentRow, TaskState, VisitOutcome, WindowState
+from lab.model_files import LISTED
 
 N_LAST_INCIDENTS = 5
 USEFUL, LOST, UNACCOUNTED = "useful", "lost windows", "unaccounted"
@@ -148,6 +149,15 @@ def _next_command(db: Database, campaign: CampaignRow, n_tasks: int, n_left: int
     if n_left or not n_done:
         # The default bench may be a real one, and a campaign never changes between real and simulated.
         where += ["--bench", "simulated"] if campaign.simulated else []
-        what = ["--models", campaign.source_detail] if campaign.source == "models" else ["--n", str(n_tasks)]
+        what = _what(campaign, n_tasks)
         return shlex.join(["lab", "measure", *where, *what, "--seed", str(campaign.seed)])
     return shlex.join(["lab", "export", *where, "--out", f"{campaign.name}.parquet"])
+
+
+def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
+    """The option that says what the campaign measures."""
+    if campaign.source == "models":
+        return ["--models", campaign.source_detail]
+    if campaign.source_detail.startswith(LISTED):
+        return ["--architectures", campaign.source_detail.removeprefix(LISTED)]
+    return ["--n", str(n_tasks)]

@@ -31,7 +31,7 @@ import numpy as np
 from predictor.errors import BadTable, DamagedModel, ForeignModel, OutputRefused, UnknownRecipe
 from predictor.intervals import ConformalBand
 from predictor.models import recipe_named
-from predictor.predictor import PowerModel, Predictor, fit_pipeline
+from predictor.predictor import FittedModel, PowerModel, Predictor, fit_model
 from predictor.schema import FeatureSchema
 from predictor.table import FeatureTable, Measurements, Target
 from predictor.trusted_types import load_trusted
@@ -121,7 +121,7 @@ def _write(
 ) -> None:
     import skops.io
 
-    (part / MODEL).write_bytes(skops.io.dumps(predictor.pipeline, compression=zipfile.ZIP_DEFLATED))
+    (part / MODEL).write_bytes(skops.io.dumps(predictor.model.pipeline, compression=zipfile.ZIP_DEFLATED))
     _write_rows(part / ROWS, rows)
     for name, content in extra.items():
         (part / name).write_bytes(content)
@@ -130,9 +130,9 @@ def _write(
         "simulated": predictor.simulated,
         "recipe": predictor.recipe,
         "target": asdict(predictor.target),
-        "schema": predictor.schema.as_plain(),
+        "schema": predictor.model.schema.as_plain(),
         "band": asdict(predictor.band),
-        "power": None if predictor.power is None else asdict(predictor.power),
+        "power": None if predictor.model.power is None else asdict(predictor.model.power),
         "data_sha256": rows.sha256,
         "n_rows": rows.n_rows,
         "n_architectures": rows.n_architectures,
@@ -189,7 +189,9 @@ def load(folder: Path) -> SavedPredictor:
         pipeline = _refitted(folder, manifest, schema, target)
     else:
         pipeline = load_trusted(folder / MODEL)
-    return SavedPredictor(Predictor(recipe, schema, pipeline, band, target, simulated, power), manifest, reason)
+    return SavedPredictor(
+        Predictor(recipe, FittedModel(schema, pipeline, power), band, target, simulated), manifest, reason
+    )
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -222,7 +224,7 @@ def _refitted(folder: Path, manifest: Mapping[str, Any], schema: FeatureSchema, 
     rows = read_rows(folder, target, manifest)
     if manifest["power"] is not None:
         rows = replace(rows, values=latencies(rows), target=LATENCY)
-    return fit_pipeline(manifest["recipe"], schema, rows, manifest["seed"])
+    return fit_model(manifest["recipe"], schema, rows, manifest["seed"]).pipeline
 
 
 def read_rows(folder: Path, target: Target, manifest: Mapping[str, Any]) -> Measurements:

@@ -55,8 +55,8 @@ def _what(report: FitReport) -> list[str]:
         f"A {plan.recipe} of {len(rows.features.names)} features, learnt from {report.used.n_rows:,} rows of "
         f"{report.used.n_architectures:,} architectures."
     )
-    if plan.budget is not None and report.predictor.power is not None:
-        power = report.predictor.power
+    if plan.budget is not None and report.predictor.model.power is not None:
+        power = report.predictor.model.power
         text = (
             f"Energy from latency: a {plan.recipe} of latency on {report.used.n_architectures:,} architectures, "
             f"times a power model on {power.n_rows:,} energies: energy = {power.per_ms:.4g} mJ/ms × latency "

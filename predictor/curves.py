@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.metrics import MetricSpread, score, spread
-from predictor.predictor import expected, fit_pipeline
+from predictor.predictor import fit_model
 from predictor.schema import FeatureSchema
 from predictor.table import Indices, Measurements
 
 _SMALLEST = 50
 _DRAWS = 3
+# Above it, draws hardly differ, and three of them would take longer than all else.
+_ONE_DRAW_FROM = 3000
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,17 @@ def learning_curve(
     """Metrics on `test` of models fitted to random draws of the training architectures.
 
     Args:
-        sizes: in architectures; `default_sizes` if None. Three draws each, one of all.
+        sizes: in architectures; `default_sizes` if None. Three draws each below 3,000, else one.
     """
     schema = FeatureSchema.of(train.features)
     points = []
     for size in sizes or default_sizes(train.n_architectures):
-        draws = 1 if size >= train.n_architectures else _DRAWS
+        draws = 1 if size >= min(train.n_architectures, _ONE_DRAW_FROM) else _DRAWS
         scores = []
         for draw in range(draws):
             rows = train.take(drawn_rows(train.groups, size, seed + draw))
-            pipeline = fit_pipeline(recipe, schema, rows, seed, n_jobs)
-            scores.append(score(test.values, expected(schema, pipeline, None, test.features)))
+            model = fit_model(recipe, schema, rows, seed, n_jobs)
+            scores.append(score(test.values, model.expected(test.features)))
         points.append(CurvePoint(size, spread(scores)))
     return points
 

@@ -13,15 +13,12 @@ import numpy as np
 
 from predictor.intervals import ConformalBand, Coverage, calibrate, coverage
 from predictor.metrics import Metrics, MetricSpread, VisitNoise, score, spread, visit_noise
-from predictor.predictor import Predictor, expected, fit_pipeline
+from predictor.predictor import FittedModel, Predictor, fit_model
 from predictor.schema import FeatureSchema
 from predictor.split import Split, grouped_folds, held_out
-from predictor.table import FeatureTable, Floats, Measurements, check_learnable
+from predictor.table import Floats, Measurements, check_learnable
 
-Fitted = Callable[[FeatureTable], Floats]
-"""What a fitted model gives for a table."""
-
-Fitter = Callable[[Measurements], Fitted]
+Fitter = Callable[[Measurements], FittedModel]
 """Fits to rows."""
 
 
@@ -37,7 +34,8 @@ class Evaluation:
         band: calibrated on the folds.
         coverage: of the band, on the held-out visits.
         split: the rows of both sides.
-        predicted: (n of the test,) by the model that was fitted to the training rows.
+        model: fitted to the training rows.
+        predicted: (n of the test,) by it.
     """
 
     recipe: str
@@ -47,6 +45,7 @@ class Evaluation:
     band: ConformalBand
     coverage: Coverage
     split: Split
+    model: FittedModel
     predicted: Floats
 
 
@@ -59,12 +58,7 @@ def evaluate(recipe: str, rows: Measurements, seed: int, n_jobs: int = 1) -> Eva
     """
     check_learnable(rows)
     schema = FeatureSchema.of(rows.features)
-
-    def fit(part: Measurements) -> Fitted:
-        pipeline = fit_pipeline(recipe, schema, part, seed, n_jobs)
-        return lambda table: expected(schema, pipeline, None, table)
-
-    return evaluate_fitter(recipe, fit, rows, seed)
+    return evaluate_fitter(recipe, lambda part: fit_model(recipe, schema, part, seed, n_jobs), rows, seed)
 
 
 def evaluate_fitter(name: str, fit: Fitter, rows: Measurements, seed: int) -> Evaluation:
@@ -75,14 +69,15 @@ def evaluate_fitter(name: str, fit: Fitter, rows: Measurements, seed: int) -> Ev
     scores = []
     for fold in grouped_folds(train.groups, seed):
         tested = train.take(fold.test)
-        out_of_fold[fold.test] = fit(train.take(fold.train))(tested.features)
+        out_of_fold[fold.test] = fit(train.take(fold.train)).expected(tested.features)
         scores.append(score(tested.values, out_of_fold[fold.test]))
     band = calibrate(train.values, out_of_fold)
-    predicted = fit(train)(test.features)
+    model = fit(train)
+    predicted = model.expected(test.features)
     return Evaluation(
         recipe=name, folds=spread(scores), test=score(test.values, predicted),
         noise=visit_noise(rows.values, rows.groups), band=band,
-        coverage=coverage(band, test.values, predicted), split=split, predicted=predicted,
+        coverage=coverage(band, test.values, predicted), split=split, model=model, predicted=predicted,
     )  # fmt: skip
 
 
@@ -91,6 +86,5 @@ def fit_predictor(evaluation: Evaluation, rows: Measurements, seed: int, n_jobs:
 
     So its figures are those of a model that saw four fifths of the rows, which it is not worse than.
     """
-    schema = FeatureSchema.of(rows.features)
-    pipeline = fit_pipeline(evaluation.recipe, schema, rows, seed, n_jobs)
-    return Predictor(evaluation.recipe, schema, pipeline, evaluation.band, rows.target, rows.simulated)
+    model = fit_model(evaluation.recipe, FeatureSchema.of(rows.features), rows, seed, n_jobs)
+    return Predictor(evaluation.recipe, model, evaluation.band, rows.target, rows.simulated)

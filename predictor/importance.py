@@ -8,13 +8,12 @@ permutation of whole families on held-out rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from predictor.metrics import score
 from predictor.models import predict_with
-from predictor.schema import FeatureSchema
+from predictor.predictor import FittedModel
 from predictor.table import Measurements
 
 _REPEATS = 5
@@ -35,9 +34,9 @@ class FamilyImportance:
     r2_loss_sd: float
 
 
-def impurity_shares(schema: FeatureSchema, pipeline: Any) -> dict[str, float]:
+def impurity_shares(fitted: FittedModel) -> dict[str, float]:
     """The share of each column in a forest's decrease of variance, largest first; empty for other models."""
-    model = pipeline["model"]
+    schema, model = fitted.schema, fitted.pipeline["model"]
     if not hasattr(model, "estimators_"):
         return {}
     # As the pipeline lays them out: categories first, a column for each level, then the numbers.
@@ -47,13 +46,12 @@ def impurity_shares(schema: FeatureSchema, pipeline: Any) -> dict[str, float]:
     return {schema.columns[place].name: float(shares[place]) for place in order}
 
 
-def permutation_importances(
-    schema: FeatureSchema, pipeline: Any, held_out: Measurements, seed: int
-) -> list[FamilyImportance]:
+def permutation_importances(fitted: FittedModel, held_out: Measurements, seed: int) -> list[FamilyImportance]:
     """What each family of columns is worth on held-out rows, most important first.
 
     All columns of a family are shuffled together, so that none of them can stand in for another.
     """
+    schema, pipeline = fitted.schema, fitted.pipeline
     matrix = schema.encode(held_out.features)
     whole = score(held_out.values, predict_with(pipeline, matrix)).r2
     families: dict[str, list[int]] = {}

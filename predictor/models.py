@@ -52,7 +52,7 @@ def recipe_named(name: str) -> Recipe:
     raise UnknownRecipe(f"no model {name!r}", f"models: {', '.join(recipe.name for recipe in RECIPES)}")
 
 
-def fit_model(recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int) -> Any:
+def fit_pipeline(recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int) -> Any:
     """The recipe's pipeline, fitted; `n_jobs` threads at most, in BLAS and OpenMP too.
 
     Those would else take all cores and wait for each other in busy loops whenever something else runs.

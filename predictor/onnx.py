@@ -31,14 +31,14 @@ def export_onnx(predictor: Predictor, examples: FeatureTable) -> tuple[bytes, fl
         from skl2onnx.common.data_types import FloatTensorType
     except ImportError as error:
         raise ExtraMissing(f"{error.name} is not installed", "pip install 'energy-lab[onnx]'") from error
-    kind = FloatTensorType([None, len(predictor.schema.columns)])
+    kind = FloatTensorType([None, len(predictor.model.schema.columns)])
     # The encoder's order is that of its own columns; ONNX sees the same matrix.
-    model = skl2onnx.to_onnx(predictor.pipeline, initial_types=[("features", kind)], target_opset=_OPSET)
+    model = skl2onnx.to_onnx(predictor.model.pipeline, initial_types=[("features", kind)], target_opset=_OPSET)
     content: bytes = model.SerializeToString()
-    matrix = predictor.schema.encode(examples)
+    matrix = predictor.model.schema.encode(examples)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(None, {"features": matrix})[0].reshape(-1)
-    wanted = predict_with(predictor.pipeline, matrix)
+    wanted = predict_with(predictor.model.pipeline, matrix)
     difference = float(np.max(np.abs(found - wanted) / np.abs(wanted)))
     if not difference <= _MOST_RELATIVE_DIFFERENCE:
         raise BadTable(

@@ -15,7 +15,7 @@ import numpy as np
 
 from predictor.errors import BadTable
 from predictor.intervals import ConformalBand
-from predictor.models import fit_model, predict_with, recipe_named
+from predictor.models import fit_pipeline, predict_with, recipe_named
 from predictor.schema import FeatureSchema
 from predictor.table import FeatureTable, Floats, Measurements, Target
 
@@ -82,26 +82,46 @@ class PowerModel:
 
 
 @dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A fitted pipeline with the columns that it takes.
+
+    Args:
+        schema: the columns.
+        pipeline: the fitted scikit-learn pipeline; of latencies when there is a power model.
+        power: set for energy from latency.
+    """
+
+    schema: FeatureSchema
+    pipeline: Any
+    power: PowerModel | None = None
+
+    def expected(self, table: FeatureTable) -> Floats:
+        """What it gives for the rows of a table: (n,), without an interval.
+
+        Raises:
+            BadTable: a column is missing, a value is missing, or a category was never measured.
+        """
+        predicted = predict_with(self.pipeline, self.schema.encode(table))
+        return predicted if self.power is None else self.power.energies(predicted, table)
+
+
+@dataclass(frozen=True, eq=False)
 class Predictor:
-    """A model with its columns, its interval and its target.
+    """A model with its interval and its target.
 
     Args:
         recipe: name of the recipe.
-        schema: the columns.
-        pipeline: the fitted scikit-learn pipeline; of latencies when there is a power model.
+        model: fitted.
         band: the interval.
         target: what `predict` gives.
         simulated: learnt from a simulated bench.
-        power: set for a predictor of energy from latency.
     """
 
     recipe: str
-    schema: FeatureSchema
-    pipeline: Any
+    model: FittedModel
     band: ConformalBand
     target: Target
     simulated: bool
-    power: PowerModel | None = None
 
     def predict(self, table: FeatureTable) -> Prediction:
         """Predictions with intervals for all rows of a table, which may have further columns.
@@ -109,22 +129,17 @@ class Predictor:
         Raises:
             BadTable: a column is missing, a value is missing, or a category was never measured.
         """
-        values = expected(self.schema, self.pipeline, self.power, table)
+        values = self.model.expected(table)
         low, high = self.band.around(values)
-        return Prediction(self.target, values, low, high, self.schema.outside(table))
+        return Prediction(self.target, values, low, high, self.model.schema.outside(table))
 
 
-def expected(schema: FeatureSchema, pipeline: Any, power: PowerModel | None, table: FeatureTable) -> Floats:
-    """What a pipeline (and power model) gives for the rows of a table: (n,), without an interval."""
-    predicted = predict_with(pipeline, schema.encode(table))
-    return predicted if power is None else power.energies(predicted, table)
-
-
-def fit_pipeline(recipe: str, schema: FeatureSchema, rows: Measurements, seed: int, n_jobs: int = 1) -> Any:
-    """A recipe's pipeline, fitted to rows.
+def fit_model(recipe: str, schema: FeatureSchema, rows: Measurements, seed: int, n_jobs: int = 1) -> FittedModel:
+    """A recipe, fitted to rows.
 
     Args:
         schema: of all rows that belong together, so that a fold may lack a category.
         n_jobs: threads.
     """
-    return fit_model(recipe_named(recipe), schema, schema.encode(rows.features), rows.values, seed, n_jobs)
+    matrix = schema.encode(rows.features)
+    return FittedModel(schema, fit_pipeline(recipe_named(recipe), schema, matrix, rows.values, seed, n_jobs))

@@ -12,8 +12,7 @@ from predictor.evaluation import Evaluation, evaluate, fit_predictor
 from predictor.importance import FamilyImportance, impurity_shares, permutation_importances
 from predictor.metrics import Proxy, proxy, spread
 from predictor.models import FOREST, RECIPES
-from predictor.predictor import Predictor, fit_pipeline
-from predictor.schema import FeatureSchema
+from predictor.predictor import Predictor
 from predictor.table import Floats, Measurements
 from predictor.two_stage import (
     FLOPS_COLUMN,
@@ -99,8 +98,6 @@ def _plain_report(rows: Measurements, plan: FitPlan) -> FitReport:
         evaluations[PAPERS_FOREST] = replace(forest, recipe=PAPERS_FOREST)
     evaluation = evaluations[plan.recipe]
     train, test = rows.take(evaluation.split.train), rows.take(evaluation.split.test)
-    schema = FeatureSchema.of(rows.features)
-    tested = fit_pipeline(plan.recipe, schema, train, plan.seed, plan.n_jobs)
     # The last point, that of all training rows, is the evaluation itself.
     sizes = default_sizes(train.n_architectures)[:-1]
     curve = learning_curve(plan.recipe, train, test, plan.seed, plan.n_jobs, sizes)
@@ -108,8 +105,8 @@ def _plain_report(rows: Measurements, plan: FitPlan) -> FitReport:
     return FitReport(
         plan=plan, rows=rows, used=rows, evaluation=evaluation,
         compared=best_first(list(evaluations.values())) if plan.compare else (),
-        proxies=proxies(rows), impurity=impurity_shares(schema, tested),
-        families=tuple(permutation_importances(schema, tested, test, plan.seed)),
+        proxies=proxies(rows), impurity=impurity_shares(evaluation.model),
+        families=tuple(permutation_importances(evaluation.model, test, plan.seed)),
         curve=(*curve, whole), predictor=fit_predictor(evaluation, rows, plan.seed, plan.n_jobs),
     )  # fmt: skip
 

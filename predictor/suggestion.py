@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.errors import BadTable
-from predictor.predictor import fit_pipeline
+from predictor.models import FOREST
+from predictor.predictor import fit_model
 from predictor.schema import FeatureSchema
 from predictor.table import FeatureTable, Floats, Indices, Measurements
 
 SPACE_FILLING_UNTIL = 300
 _SHORTLIST = 5
+_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,7 @@ def k_center(candidates: NDArray[Any], taken: NDArray[Any], n: int, start: int =
         taken: (points, dimensions) that are there already; may be empty.
         start: the first choice when nothing is taken.
     """
-    nearest = np.full(len(candidates), np.inf)
-    for point in taken:
-        np.minimum(nearest, _squared(candidates, point), out=nearest)
+    nearest = _squared_to_nearest(candidates, taken)
     chosen: list[int] = []
     while len(chosen) < n:
         place = start if not len(taken) and not chosen else int(np.argmax(nearest))
@@ -78,6 +78,18 @@ def k_center(candidates: NDArray[Any], taken: NDArray[Any], n: int, start: int =
         # Candidates may look alike; none is taken twice.
         nearest[place] = -np.inf
     return np.array(chosen, np.intp)
+
+
+def _squared_to_nearest(candidates: NDArray[Any], taken: NDArray[Any]) -> NDArray[Any]:
+    """Squared distance of each candidate to the nearest point that is taken; infinite when none is."""
+    nearest = np.full(len(candidates), np.inf)
+    norms = np.square(candidates).sum(axis=1)
+    for part in np.array_split(taken, max(1, len(taken) // _AT_A_TIME)):
+        if len(part):
+            # |a - b|^2 in one matrix product: a point at a time would take minutes for a large campaign.
+            distances = norms[:, None] + np.square(part).sum(axis=1) - 2 * candidates @ part.T
+            np.minimum(nearest, np.maximum(distances.min(axis=1), 0), out=nearest)
+    return nearest
 
 
 def _squared(points: NDArray[Any], point: NDArray[Any]) -> NDArray[Any]:
@@ -116,7 +128,7 @@ def tree_sd(rows: Measurements, candidates: FeatureTable, seed: int) -> Floats:
     )
     # The schema of both, so that a category that was never measured is the unknown that it is.
     schema = FeatureSchema.of(everything)
-    pipeline = fit_pipeline("random-forest", schema, rows, seed)
+    pipeline = fit_model(FOREST.name, schema, rows, seed).pipeline
     matrix = pipeline["encoder"].transform(schema.encode(candidates))
     votes = np.stack([tree.predict(matrix) for tree in pipeline["model"].estimators_])
     deviations: Floats = votes.std(axis=0)

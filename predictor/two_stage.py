@@ -7,14 +7,13 @@ a model of energy that was fitted to thousands of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from predictor.errors import BadTable, TooFewRows
-from predictor.evaluation import Evaluation, Fitted, Fitter, evaluate_fitter
-from predictor.predictor import PowerModel, Predictor, expected, fit_pipeline
+from predictor.evaluation import Evaluation, Fitter, evaluate_fitter
+from predictor.predictor import FittedModel, PowerModel, Predictor, fit_model
 from predictor.schema import FeatureSchema
 from predictor.table import FeatureTable, Floats, Measurements, Target, check_learnable
 
@@ -90,13 +89,12 @@ def within(rows: Measurements, budget: Budget, seed: int) -> tuple[Measurements,
 
 
 def fit_two_stage(
-    recipe: str, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1
-) -> Callable[[FeatureSchema], tuple[object, PowerModel]]:
-    """Fits the latency model and the power model within a budget, for a schema."""
+    recipe: str, schema: FeatureSchema, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1
+) -> FittedModel:
+    """Fits the latency model and the power model within a budget."""
     timed, measured = within(rows, budget, seed)
-    power = fit_power(measured)
     as_latency = replace(timed, values=latencies(timed), target=LATENCY)
-    return lambda schema: (fit_pipeline(recipe, schema, as_latency, seed, n_jobs), power)
+    return replace(fit_model(recipe, schema, as_latency, seed, n_jobs), power=fit_power(measured))
 
 
 def evaluate_two_stage(recipe: str, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1) -> Evaluation:
@@ -109,9 +107,8 @@ def evaluate_two_stage(recipe: str, rows: Measurements, budget: Budget, seed: in
     latencies(rows)
     schema = FeatureSchema.of(rows.features)
 
-    def fit(part: Measurements) -> Fitted:
-        pipeline, power = fit_two_stage(recipe, part, budget, seed, n_jobs)(schema)
-        return lambda table: expected(schema, pipeline, power, table)
+    def fit(part: Measurements) -> FittedModel:
+        return fit_two_stage(recipe, schema, part, budget, seed, n_jobs)
 
     return evaluate_fitter(recipe, _with_unmeasured(fit, rows), measured_rows(rows), seed)
 
@@ -150,7 +147,6 @@ def fit_two_stage_predictor(
     evaluation: Evaluation, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1
 ) -> tuple[Predictor, Measurements]:
     """The predictor to keep, fitted within the budget to rows of training and test alike; and the rows it used."""
-    schema = FeatureSchema.of(rows.features)
-    pipeline, power = fit_two_stage(evaluation.recipe, rows, budget, seed, n_jobs)(schema)
-    predictor = Predictor(evaluation.recipe, schema, pipeline, evaluation.band, rows.target, rows.simulated, power)
+    model = fit_two_stage(evaluation.recipe, FeatureSchema.of(rows.features), rows, budget, seed, n_jobs)
+    predictor = Predictor(evaluation.recipe, model, evaluation.band, rows.target, rows.simulated)
     return predictor, within(rows, budget, seed)[0]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from search.architecture import Architecture, Block
 from search.blocks import Laying, lay_block
 from search.count import INPUT_COST, count_layer
-from search.graph import laying_of, lay_head, place_strides
+from search.graph import lay_head, laying_of, place_strides
 from search.layers import (
     Add,
     AveragePool,
@@ -42,6 +42,12 @@ COSTS = ("flops", "n_params", "size_bytes")
 
 GRAPH_COUNTS = ("n_ops", "conv_macs", "depthwise_macs", "n_conv_outputs", "n_depthwise_outputs", "n_other_outputs")
 """Counts from the graph, a column each."""
+
+_FAMILIES = {
+    **dict.fromkeys(("flops", "conv_macs", "depthwise_macs"), "FLOPs, multiply-accumulates"),
+    **dict.fromkeys(("n_params", "size_bytes"), "parameters, bytes of the file"),
+    **dict.fromkeys(("n_ops", "n_conv_outputs", "n_depthwise_outputs", "n_other_outputs"), "operators, outputs"),
+}
 
 # Bytes of a .tflite file beside its weights, found by least squares on what write_tflite writes: an operator
 # with its tensors, a channel with its bias (4), scales (4 + 4) and zero points (8 + 8), and the file itself.
@@ -96,9 +102,9 @@ def feature_columns(architectures: Sequence[Architecture]) -> dict[str, NDArray[
 
 
 def family_of(column: str) -> str:
-    """Columns of one family say much the same: the parts of a block, or all counts of a whole network."""
-    if column in _NAMES:
-        return "counts of the network"
+    """Columns of one family say much the same: the parts of a block, or counts of one kind of the whole network."""
+    if column in _FAMILIES:
+        return _FAMILIES[column]
     return f"block {int(column[1:3])}" if column[:1] == "b" and column[1:3].isdigit() else column
 
 

@@ -42,10 +42,10 @@ def _title(report: FitReport) -> str:
     mark = "[bold yellow]SIMULATED[/]  " if report.rows.simulated else ""
     budget = report.plan.budget
     what = f"{report.plan.recipe} of {report.rows.target.text}"
-    if budget is not None and report.predictor.power is not None:
+    if budget is not None and report.predictor.model.power is not None:
         what = (
             f"energy from latency: {report.plan.recipe}, {report.used.n_architectures:,} latencies, "
-            f"{report.predictor.power.n_rows:,} energies"
+            f"{report.predictor.model.power.n_rows:,} energies"
         )
     return (
         f"{mark}{what}\n{report.rows.n_rows:,} visits of {report.rows.n_architectures:,} architectures, "

@@ -31,6 +31,9 @@ def measure(
     models: Annotated[
         Path | None, typer.Option("--models", help="Measure the .tflite files of this folder instead.")
     ] = None,
+    architectures: Annotated[
+        Path | None, typer.Option("--architectures", help="Measure the architectures of this list instead.")
+    ] = None,
     precision: Annotated[
         float | None,
         typer.Option("--precision", min=0.001, max=0.9, help="Target half width of the 95 % interval, a fraction."),
@@ -55,7 +58,7 @@ def measure(
     profile = load_profile(bench)
     if precision is not None:
         profile = profile.with_precision(precision)
-    plan = make_plan(profile, n, seed, campaign, models)
+    plan = make_plan(profile, n, seed, campaign, models, architectures)
     check_space(plan, profile, db)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
@@ -76,20 +79,34 @@ def measure(
         raise typer.Exit(1)
 
 
-def make_plan(profile: BenchProfile, n: int | None, seed: int, name: str | None, folder: Path | None) -> CampaignPlan:
-    """The plan of a command line."""
+def make_plan(
+    profile: BenchProfile,
+    n: int | None,
+    seed: int,
+    name: str | None,
+    folder: Path | None = None,
+    listed: Path | None = None,
+) -> CampaignPlan:
+    """The plan of a command line.
+
+    Raises:
+        ModelsError: not exactly one of n, folder and list is given, or they cannot be used.
+        SearchError: the list cannot be read, or a line of it is no network; names the line.
+    """
     from lab.campaign import CampaignPlan as Plan
     from lab.errors import ModelsError
-    from lab.model_files import own_models
-    from lab.plan import canary_tasks, model_tasks, sampled_tasks
+    from lab.model_files import LISTED, listed_architectures, own_models
+    from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
 
+    given = [option for option, value in (("--n", n), ("--models", folder), ("--architectures", listed)) if value]
+    if len(given) > 1:
+        raise ModelsError(
+            f"{' and '.join(given)} exclude each other.",
+            "All files of a folder, or all architectures of a list, are measured; --n is for sampled ones.",
+        )
     share = profile.precision.repeat_frac
     watch = tuple(canary_tasks(profile.precision.n_canaries))
     if folder is not None:
-        if n is not None:
-            raise ModelsError(
-                "--n and --models exclude each other.", "With --models all files of the folder are measured."
-            )
         ready = own_models(folder)
         return Plan(
             name=name or f"{profile.name}-{folder.resolve().name}",
@@ -99,8 +116,20 @@ def make_plan(profile: BenchProfile, n: int | None, seed: int, name: str | None,
             tasks=(*watch, *model_tasks(ready, seed, share)),
             own_models={model.spec.sha256: model for model in ready},
         )
+    if listed is not None:
+        return Plan(
+            name=name or f"{profile.name}-{listed.stem}",
+            source="sampled",
+            source_detail=f"{LISTED}{listed.resolve()}",
+            seed=seed,
+            tasks=(*watch, *architecture_tasks(listed_architectures(listed), seed, share)),
+            own_models={},
+        )
     if n is None:
-        raise ModelsError("Say what to measure.", "Give --n NUMBER for sampled architectures, or --models FOLDER.")
+        raise ModelsError(
+            "Say what to measure.",
+            "Give --n NUMBER for sampled architectures, --architectures LIST, or --models FOLDER.",
+        )
     return Plan(
         name=name or f"{profile.name}-seed{seed}",
         source="sampled",

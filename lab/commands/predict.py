@@ -1,0 +1,129 @@
+"""`lab predict`: what architectures will cost, with an interval, from a predictor that `lab fit-rf` has written."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.commands.fit_rf import DEFAULT_FOLDER
+
+if TYPE_CHECKING:
+    from lab.predicted import Asked
+    from predictor.artefact import SavedPredictor
+    from predictor.predictor import Prediction
+
+_SHOWN_ROWS = 20
+
+
+def predict(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="An architecture, `table2`, a list of architectures (.txt, or .csv with a column `text`), a .tflite "
+            "file of the space, or a table with the model's columns (.csv, .parquet).",
+        ),
+    ],
+    model: Annotated[Path, typer.Option("--model", help="Folder that `lab fit-rf` has written.")] = DEFAULT_FOLDER,
+    out: Annotated[Path | None, typer.Option("--out", help="Write all predictions to this .csv file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
+) -> None:
+    """Predicts the energy per inference of architectures, each with the interval of its next measurement.
+
+    Exit codes: 0 done; 2 wrong usage, no predictor, or something that it cannot predict for; 70 a defect.
+    """
+    from lab.predicted import read_asked
+    from predictor.artefact import load
+
+    saved = load(model)
+    asked = read_asked(what, saved.predictor.model.schema.names)
+    prediction = saved.predictor.predict(asked.features)
+    if saved.refitted:
+        sys.stderr.write(f"{model} was {saved.refitted}: fitted again from its rows. `lab fit-rf` writes it anew.\n")
+    rows = _rows(asked, prediction)
+    if out is not None:
+        _write(out, rows)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(_plain(saved, prediction, rows)))
+        return
+    _print(saved, asked, prediction)
+    if out is not None:
+        typer.echo(f"All {len(rows):,} written to {out}", err=True)
+
+
+def _rows(asked: Asked, prediction: Prediction) -> list[dict[str, Any]]:
+    name = prediction.target.name
+    columns = (prediction.values, prediction.low, prediction.high, prediction.outside)
+    return [
+        {"row": asked.names[i], name: value, f"low_{name}": low, f"high_{name}": high, "outside": outside}
+        for i, (value, low, high, outside) in enumerate(zip(*(c.tolist() for c in columns), strict=True))
+    ]
+
+
+def _plain(saved: SavedPredictor, prediction: Prediction, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    predictor = saved.predictor
+    return {
+        "simulated": predictor.simulated,
+        "recipe": predictor.recipe,
+        "target": prediction.target.name,
+        "unit": prediction.target.unit,
+        "level": predictor.band.level,
+        "refitted": saved.refitted,
+        "rows": rows,
+    }
+
+
+def _write(out: Path, rows: list[dict[str, Any]]) -> None:
+    from lab.errors import UsageError
+
+    if out.suffix != ".csv":
+        raise UsageError(f"{out} does not end in .csv.", "Predictions are written as CSV: name the file .csv.")
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    predictor, unit = saved.predictor, prediction.target.unit
+    mark = "[bold yellow]SIMULATED[/]  " if predictor.simulated else ""
+    n = len(asked.names)
+    title = f"{mark}{prediction.target.name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
+    table = Table(title=title, title_justify="left")
+    table.add_column(asked.kind, overflow="ellipsis", no_wrap=True)
+    known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
+             if name in asked.features.columns]  # fmt: skip
+    for heading in (
+        *(head for _, _, head in known),
+        unit or prediction.target.name,
+        f"{predictor.band.level:.0%} interval",
+    ):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for i in range(min(n, _SHOWN_ROWS)):
+        counts = [f"{asked.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
+        interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
+        note = "beyond what was measured" if prediction.outside[i] else ""
+        table.add_row(asked.names[i], *counts, f"{prediction.values[i]:.3f}", interval, note)
+    console = Console()
+    console.print(table)
+    if n > _SHOWN_ROWS:
+        console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
+    console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)

@@ -1,0 +1,67 @@
+"""`lab suggest-next`: which architectures to measure next, for the best predictor from the fewest measurements."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def suggest_next(
+    n: Annotated[int, typer.Option("--n", min=1, help="How many architectures to suggest.")],
+    db: Annotated[str, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = "lab.db",
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Learn from this campaign only.")] = None,
+    phone: Annotated[str | None, typer.Option("--phone", help="Learn from the phone with this serial only.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="NAME=VALUE: learn from rows of this clock, tool, ... only.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None, typer.Option("--mix", help="A condition that may differ between rows (repeatable).")
+    ] = None,
+    space: Annotated[str | None, typer.Option("--space", help="Search space. [default: the measured one]")] = None,
+    pool: Annotated[int, typer.Option("--pool", min=100, help="Candidates to choose among.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the candidates.")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the list to this file. [default: stdout]")] = None,
+) -> None:
+    """Suggests architectures to measure: first those that fill the space, later those the model is least sure of.
+
+    Prints a list, an architecture a line, that `lab measure --architectures` takes. What is measured or planned in
+    the database is not suggested again.
+
+    Exit codes: 0 done; 2 wrong usage, or rows that must not be mixed; 5 database unusable; 70 a defect.
+    """
+    from db.database import open_database
+    from lab.commands.fit_rf_options import make_selection
+    from lab.suggested import suggest_next as suggest
+
+    selection = make_selection(campaign, phone, tuple(only or ()), tuple(mix or ()))
+    with open_database(db, create=False) as database:
+        suggested = suggest(database, selection, n, space=space, n_pool=max(pool, n), seed=seed)
+    lines = "".join(f"{architecture.text}\n" for architecture in suggested.architectures)
+    if out is None:
+        sys.stdout.write(lines)
+    else:
+        _write(out, lines)
+    learnt = {True: " from SIMULATED measurements", False: " from measurements", None: ""}[suggested.simulated]
+    place = out or "LIST.txt"
+    option = "" if db == "lab.db" else f" --db {db}"
+    sys.stderr.write(
+        f"{n:,} architectures by {suggested.method}{learnt}; {suggested.n_known:,} are measured or planned already\n"
+        f"Next: lab measure --architectures {place}{option}\n"
+    )
+
+
+def _write(out: Path, text: str) -> None:
+    from lab.errors import UsageError
+
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""What a person wants predicted: an architecture, a list of them, a .tflite file, or a table of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import UsageError
+from lab.feature_rows import architecture_features
+from predictor.table import FeatureTable
+from predictor.table_file import read_columns
+from search.architecture import Architecture
+from search.errors import BadText
+from search.network_list import read_network_list
+from search.networks import Network, read_network_name
+
+_TABLES = (".csv", ".csv.gz", ".parquet")
+_TEXT_COLUMNS = ("text", "arch_text")
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Rows to predict for.
+
+    Attributes:
+        kind: what a row is.
+        names: (n,) of the rows, for people: an architecture's text, a row number, a file.
+        features: (n rows); may have further columns.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    features: FeatureTable
+
+
+def read_asked(what: str, columns: Sequence[str]) -> Asked:
+    """The rows that a person means.
+
+    Args:
+        what: an architecture's text, or a path.
+        columns: that the model needs.
+
+    Raises:
+        UsageError: a baseline, or a .tflite file that is no network of a space.
+        SearchError: a text that is no architecture, or a list with one.
+        BadTable: a table that cannot be read, or lacks a column.
+    """
+    path = Path(what)
+    if path.suffix == ".tflite":
+        return _of_file(path)
+    if what.endswith(_TABLES):
+        return _of_table(path, columns)
+    if path.suffix == ".txt" or path.is_file():
+        return _of_networks(read_network_list(path))
+    return _of_networks([read_network_name(what)])
+
+
+def _of_networks(networks: Sequence[Network]) -> Asked:
+    architectures = [network for network in networks if isinstance(network, Architecture)]
+    if len(architectures) != len(networks):
+        raise UsageError(
+            "A baseline is no architecture of a space: the model has no columns for it.",
+            "Measure it: `lab build --baselines --out DIR`, then `lab measure --models DIR`.",
+        )
+    return Asked("architecture", tuple(a.text for a in architectures), architecture_features(architectures))
+
+
+def _of_table(path: Path, columns: Sequence[str]) -> Asked:
+    table = read_columns(path)
+    text = next((name for name in _TEXT_COLUMNS if name in table), None)
+    if text is not None and not set(columns) <= set(table):
+        texts = table[text].tolist()
+        return _of_networks([_read_row(row, line) for row, line in enumerate(texts, start=1)])
+    features = FeatureTable(table).select(columns)
+    return Asked("row", tuple(str(row) for row in range(1, features.n_rows + 1)), features)
+
+
+def _read_row(row: int, text: object) -> Network:
+    try:
+        return read_network_name(str(text))
+    except BadText as error:
+        raise BadText(f"row {row}: {error.problem}", error.hint) from error
+
+
+def _of_file(path: Path) -> Asked:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    architecture = architecture_of_tflite(content)
+    features = architecture_features([architecture])
+    sized = {**features.columns, "size_bytes": features.columns["size_bytes"] * 0 + len(content)}
+    return Asked("file", (path.name,), FeatureTable(sized, features.families))
+
+
+def architecture_of_tflite(content: bytes) -> Architecture:
+    """The architecture whose network a .tflite file holds.
+
+    Raises:
+        UsageError: it cannot be told.
+    """
+    raise UsageError(
+        "The architecture of a .tflite file cannot be told yet.",
+        "Give the architecture's text: index.csv beside the files that `lab build` writes has it.",
+    )
