@@ -9,10 +9,11 @@ from db.results import planned_architectures
 from lab.feature_rows import architecture_features, measured_visits
 from predictor.errors import NothingMeasured
 from predictor.records import Selection
-from predictor.suggestion import suggest
+from predictor.suggestion import Method, suggest
 from predictor.table import Measurements
 from search.architecture import Architecture, parse
 from search.errors import SearchError
+from search.features import COSTS, GRAPH_COUNTS
 from search.space import Space
 from search.spaces import space_named
 
@@ -37,7 +38,14 @@ class Suggested:
 
 
 def suggest_next(
-    db: Database, selection: Selection, n: int, *, space: str | None = None, n_pool: int = 10_000, seed: int = 1
+    db: Database,
+    selection: Selection,
+    n: int,
+    *,
+    space: str | None = None,
+    n_pool: int = 10_000,
+    seed: int = 1,
+    method: Method = "space-filling",
 ) -> Suggested:
     """Chooses n architectures of the space among a random pool.
 
@@ -46,6 +54,7 @@ def suggest_next(
         space: name of the space; None: that of the measurements, else audio2d.
         n_pool: candidates drawn; more are closer to the best of the whole space, and slower.
         seed: of the pool.
+        method: see predictor.suggestion.
 
     Raises:
         PredictorError: mixed measurements, or a pool smaller than n.
@@ -60,7 +69,7 @@ def suggest_next(
     taken = architecture_features(sorted(known, key=lambda a: a.text)) if known else None
     if measured and measured[0].space != chosen.name:
         rows = None
-    choice = suggest(taken, rows, architecture_features(pool), n, seed)
+    choice = suggest(taken, rows, architecture_features(pool), n, seed, (*COSTS, *GRAPH_COUNTS), method)
     architectures = tuple(pool[place] for place in choice.chosen.tolist())
     return Suggested(architectures, choice.method, len(known), None if rows is None else rows.simulated)
 

@@ -119,7 +119,7 @@ def _codes(column: FeatureColumn, values: NDArray[Any]) -> NDArray[np.intp]:
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise BadTable(
-            f"{column.name} is {values[row]!r} in row {row + 1}, which was never measured",
+            f"{column.name} is {str(values[row])!r} in row {row + 1}, which was never measured",
             f"the model knows: {', '.join(column.levels)}; measure such architectures and fit again",
         )
     return codes

@@ -1,16 +1,19 @@
 """Which architectures to measure next.
 
-First fill the space: k-center greedy (Gonzalez 1985; Sener and Savarese 2018) takes, again and again, the
-candidate farthest from all that is measured or taken. When 300 architectures are measured, a forest's
-disagreement says where more is to be learnt: candidates are weighed by the variance between its trees, and
-k-center among the most uncertain keeps a batch from asking the same question many times. Before that, tree
-variance is worth less than chance: with few rows the trees disagree everywhere.
+Space-filling: k-center greedy (Gonzalez 1985; Sener and Savarese 2018) takes, again and again, the candidate
+farthest from all that is measured or taken. In the few columns that energy rests on it needs half the rows
+that chance needs, at every size tried (`benchmarks/predictor.py`).
+
+Variance with diversity: once 300 architectures are measured, a forest can say where its trees disagree;
+k-center among the most uncertain keeps a batch from asking the same question many times. It was never better
+than to go on filling, so it is there to be asked for. With fewer rows trees disagree everywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ from predictor.models import FOREST
 from predictor.predictor import fit_model
 from predictor.schema import FeatureSchema
 from predictor.table import FeatureTable, Floats, Indices, Measurements
+
+Method = Literal["space-filling", "variance"]
 
 SPACE_FILLING_UNTIL = 300
 _SHORTLIST = 5
@@ -35,25 +40,35 @@ class Suggestion:
 
 
 def suggest(
-    measured: FeatureTable | None, rows: Measurements | None, candidates: FeatureTable, n: int, seed: int
+    measured: FeatureTable | None,
+    rows: Measurements | None,
+    candidates: FeatureTable,
+    n: int,
+    seed: int,
+    filled: Sequence[str] = (),
+    method: Method = "space-filling",
 ) -> Suggestion:
     """Chooses n candidates to measure.
 
     Args:
         measured: features of all that is measured or already planned; None when nothing is.
-        rows: what was measured, for the forest; None or few: the space is filled.
+        rows: what was measured, for the forest.
         candidates: features of architectures that are not measured.
         n: how many to choose.
         seed: of the forest, and of the first choice when nothing is measured.
+        filled: the columns that span the space to fill; all if empty. Few that the target rests on are far
+            better than many: in forty dimensions everything is equally far away.
+        method: variance needs 300 measured architectures; with fewer the space is filled.
 
     Raises:
         BadTable: fewer candidates than asked for.
     """
     if candidates.n_rows < n:
         raise BadTable(f"{candidates.n_rows} candidates, fewer than the {n} asked for", "ask for fewer")
-    points = standardised(measured, candidates)
+    names = filled or candidates.names
+    points = standardised(None if measured is None else measured.select(names), candidates.select(names))
     n_measured = len(points) - candidates.n_rows
-    if rows is None or rows.n_architectures < SPACE_FILLING_UNTIL:
+    if method == "space-filling" or rows is None or rows.n_architectures < SPACE_FILLING_UNTIL:
         start = int(np.random.default_rng(seed).integers(candidates.n_rows))
         return Suggestion(k_center(points[n_measured:], points[:n_measured], n, start), "space-filling")
     shortlist = np.argsort(-tree_sd(rows, candidates, seed), kind="stable")[: _SHORTLIST * n]

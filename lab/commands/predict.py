@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from predictor.predictor import Prediction
 
 _SHOWN_ROWS = 20
+_NAME_WIDTH = 32
 
 
 def predict(
@@ -107,7 +108,7 @@ def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
     n = len(asked.names)
     title = f"{mark}{prediction.target.name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
     table = Table(title=title, title_justify="left")
-    table.add_column(asked.kind, overflow="ellipsis", no_wrap=True)
+    table.add_column(asked.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
     known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
              if name in asked.features.columns]  # fmt: skip
     for heading in (
@@ -120,10 +121,15 @@ def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
     for i in range(min(n, _SHOWN_ROWS)):
         counts = [f"{asked.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
         interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
-        note = "beyond what was measured" if prediction.outside[i] else ""
-        table.add_row(asked.names[i], *counts, f"{prediction.values[i]:.3f}", interval, note)
+        note = ["not among the measured"] if prediction.outside[i] else []
+        table.add_row(_short(asked.names[i]), *counts, f"{prediction.values[i]:.3f}", interval, *note)
     console = Console()
     console.print(table)
     if n > _SHOWN_ROWS:
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
     console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
+
+
+def _short(name: str) -> str:
+    """An architecture's text from its first block on."""
+    return ",".join(part for i, part in enumerate(name.split(",")) if "=" not in part and (i or ":" in part)) or name

@@ -23,10 +23,13 @@ def suggest_next(
     ] = None,
     space: Annotated[str | None, typer.Option("--space", help="Search space. [default: the measured one]")] = None,
     pool: Annotated[int, typer.Option("--pool", min=100, help="Candidates to choose among.")] = 10_000,
+    variance: Annotated[
+        bool, typer.Option("--variance", help="From 300 measured on: where the forest's trees disagree.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the candidates.")] = 1,
     out: Annotated[Path | None, typer.Option("--out", help="Write the list to this file. [default: stdout]")] = None,
 ) -> None:
-    """Suggests architectures to measure: first those that fill the space, later those the model is least sure of.
+    """Suggests architectures to measure: those that best fill the gaps between what is measured.
 
     Prints a list, an architecture a line, that `lab measure --architectures` takes. What is measured or planned in
     the database is not suggested again.
@@ -36,10 +39,12 @@ def suggest_next(
     from db.database import open_database
     from lab.commands.fit_rf_options import make_selection
     from lab.suggested import suggest_next as suggest
+    from predictor.suggestion import Method
 
+    method: Method = "variance" if variance else "space-filling"
     selection = make_selection(campaign, phone, tuple(only or ()), tuple(mix or ()))
     with open_database(db, create=False) as database:
-        suggested = suggest(database, selection, n, space=space, n_pool=max(pool, n), seed=seed)
+        suggested = suggest(database, selection, n, space=space, n_pool=max(pool, n), seed=seed, method=method)
     lines = "".join(f"{architecture.text}\n" for architecture in suggested.architectures)
     if out is None:
         sys.stdout.write(lines)

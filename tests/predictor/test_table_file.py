@@ -1,0 +1,94 @@
+"""Tables of others: CSV and Parquet."""
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from predictor.errors import BadTable
+from predictor.table_file import TableChoice, read_columns, read_measurements
+
+CSV = "cell,op,edges,code,energy_mj,ms\nA,conv,3,1,1.5,2\nA,conv,3,1,1.6,2\nB,pool,4,2,0.5,1\n"
+CHOICE = TableChoice(("op", "edges"), "energy_mj")
+
+
+def written(folder: Path, text: str = CSV, name: str = "table.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_columns_are_numbers_or_categories_as_they_are_written(tmp_path: Path) -> None:
+    rows = read_measurements(written(tmp_path), CHOICE)
+    assert rows.features.columns["op"].tolist() == ["conv", "conv", "pool"]
+    assert rows.features.columns["edges"].tolist() == [3, 3, 4]
+    assert (rows.target.unit, rows.values.tolist(), rows.row_ids.tolist()) == ("mJ", [1.5, 1.6, 0.5], [1, 2, 3])
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
+    table = pyarrow.table({"op": ["conv", "pool"], "edges": [3, 4], "energy_mj": [1.5, 0.5]})
+    pyarrow.parquet.write_table(table, tmp_path / "table.parquet")
+    assert read_measurements(tmp_path / "table.parquet", CHOICE).values.tolist() == [1.5, 0.5]
+
+
+def test_rows_are_of_one_architecture_by_their_group_or_by_equal_features(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert read_measurements(path, CHOICE).n_architectures == 2
+    by_name = TableChoice(("op", "edges"), "energy_mj", group="cell")
+    assert read_measurements(path, by_name).groups.tolist() == [0, 0, 1]
+
+
+def test_numbers_can_be_named_as_categories(tmp_path: Path) -> None:
+    choice = TableChoice(("code",), "energy_mj", categorical=("code",))
+    assert read_measurements(written(tmp_path), choice).features.columns["code"].tolist() == ["1", "1", "2"]
+
+
+def test_latencies_come_along(tmp_path: Path) -> None:
+    rows = read_measurements(written(tmp_path), TableChoice(("op",), "energy_mj", latency="ms"))
+    assert rows.latencies_ms is not None
+    assert rows.latencies_ms.tolist() == [2, 2, 1]
+
+
+def test_a_table_marked_as_simulated_stays_so_and_is_never_half_so(tmp_path: Path) -> None:
+    marked = "op,edges,energy_mj,simulated\na,1,1,true\nb,2,2,{}\n"
+    assert read_measurements(written(tmp_path, marked.format("true")), CHOICE).simulated
+    with pytest.raises(BadTable, match="mixes simulated and measured"):
+        read_measurements(written(tmp_path, marked.format("false")), CHOICE)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (TableChoice(("op", "nope"), "energy_mj"), "no column nope"),
+        (TableChoice(("op",), "nope"), "no column nope"),
+        (TableChoice(("op",), "energy_mj", group="nope"), "no column nope"),
+        (TableChoice(("op", "op"), "energy_mj"), "named twice"),
+        (TableChoice(("energy_mj",), "energy_mj"), "both feature and target"),
+        (TableChoice(("edges",), "op"), "op is not a column of numbers"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(tmp_path: Path, choice: TableChoice, words: str) -> None:
+    with pytest.raises(BadTable, match=words):
+        read_measurements(written(tmp_path), choice)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("table.xlsx", CSV, "no suffix"),
+        ("table.parquet", CSV, "cannot be read as Parquet"),
+        ("table.csv", "a,b\n1,2\n3\n", "cannot be read as CSV"),
+        ("table.csv", "", "cannot be read as CSV"),
+        ("table.csv", "op,edges,energy_mj\n", "has no rows"),
+        ("table.csv", "a,a\n1,2\n", "several columns a"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
+    with pytest.raises(BadTable, match=words):
+        read_columns(written(tmp_path, text, name))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="there is no file"):
+        read_columns(tmp_path / "none.csv")
