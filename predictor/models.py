@@ -52,14 +52,17 @@ def recipe_named(name: str) -> Recipe:
     raise UnknownRecipe(f"no model {name!r}", f"models: {', '.join(recipe.name for recipe in RECIPES)}")
 
 
-def fit_pipeline(recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int) -> Any:
-    """The recipe's pipeline, fitted; `n_jobs` threads at most, in BLAS and OpenMP too.
+def fit_pipeline(
+    recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int
+) -> Any:
+    """The recipe's pipeline, fitted; a forest grows its trees on `n_jobs` threads.
 
-    Those would else take all cores and wait for each other in busy loops whenever something else runs.
+    BLAS and OpenMP get one: theirs wait for each other in busy loops, minutes instead of seconds whenever
+    something else runs on the machine.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=n_jobs):
+    with threadpool_limits(limits=1):
         return recipe.fit(schema, matrix, targets, seed, n_jobs)
 
 

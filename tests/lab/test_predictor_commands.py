@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +65,24 @@ def write_table(path: Path, n: int = 150, *, simulated: bool = False) -> Path:
 FEATURES = ("--features", "b01_filters,flops,size_bytes", "--target", "energy_mj", "--group", "text")
 
 
+@pytest.fixture(scope="module")
+def fitted_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and a ridge that was fitted to it."""
+    folder = tmp_path_factory.mktemp("fitted")
+    path = write_table(folder / "table.csv")
+    out = str(folder / "energy-model")
+    with contextlib.suppress(SystemExit):
+        main(["fit-rf", "--table", str(path), *FEATURES, "--model", "ridge", "--out", out, "--json"])
+    return folder
+
+
+@pytest.fixture
+def fitted(fitted_once: Path, tmp_path: Path) -> Path:
+    """The same in the test's own folder."""
+    shutil.copytree(fitted_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
 def fit(run: Run, folder: Path, *more: str) -> tuple[int, str, str]:
     path = write_table(folder / "table.csv")
     return run("fit-rf", "--table", str(path), *FEATURES, *more)
@@ -120,20 +140,18 @@ def test_simulated_rows_say_so_everywhere(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("predict", "table.csv", "--json")[1])["simulated"] is True
 
 
-def test_predictions_are_written_for_every_row(run: Run, tmp_path: Path) -> None:
-    fit(run, tmp_path)
+def test_predictions_are_written_for_every_row(run: Run, fitted: Path) -> None:
     assert run("predict", "table.csv", "--out", "all.csv")[0] == 0
-    with (tmp_path / "all.csv").open() as stream:
+    with (fitted / "all.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 165
     assert all(float(r["low_energy_mj"]) < float(r["energy_mj"]) < float(r["high_energy_mj"]) for r in rows)
 
 
-def test_an_architecture_a_list_and_a_table_of_texts_give_the_same(run: Run, tmp_path: Path) -> None:
-    fit(run, tmp_path)
+def test_an_architecture_a_list_and_a_table_of_texts_give_the_same(run: Run, fitted: Path) -> None:
     text = AUDIO_2D.sample_unique(1, 77)[0].text
-    (tmp_path / "list.txt").write_text(f"{text}\n")
-    (tmp_path / "list.csv").write_text(f'text\n"{text}"\n')
+    (fitted / "list.txt").write_text(f"{text}\n")
+    (fitted / "list.csv").write_text(f'text\n"{text}"\n')
     found = [json.loads(run("predict", what, "--json")[1])["rows"] for what in (text, "list.txt", "list.csv")]
     assert found[0] == found[1] == found[2]
     assert found[0][0]["row"] == text
@@ -149,14 +167,12 @@ def test_an_architecture_a_list_and_a_table_of_texts_give_the_same(run: Run, tmp
         ("none.txt", "none.txt"),
     ],
 )
-def test_what_cannot_be_predicted_is_said(run: Run, tmp_path: Path, what: str, words: str) -> None:
-    fit(run, tmp_path)
+def test_what_cannot_be_predicted_is_said(run: Run, fitted: Path, what: str, words: str) -> None:
     refused(run("predict", what), 2, words)
 
 
-def test_a_table_that_lacks_a_column_names_it(run: Run, tmp_path: Path) -> None:
-    fit(run, tmp_path)
-    (tmp_path / "few.csv").write_text("flops\n1\n")
+def test_a_table_that_lacks_a_column_names_it(run: Run, fitted: Path) -> None:
+    (fitted / "few.csv").write_text("flops\n1\n")
     refused(run("predict", "few.csv"), 2, "b01_filters")
 
 
@@ -189,17 +205,16 @@ def test_options_of_a_table_need_one(run: Run, tmp_path: Path) -> None:
     refused(run("fit-rf", "--only", "core"), 2, "NAME=VALUE")
 
 
-def test_bad_rows_are_refused_and_the_older_predictor_stays(run: Run, tmp_path: Path) -> None:
-    fit(run, tmp_path)
-    before = (tmp_path / "energy-model" / "manifest.json").read_bytes()
-    (tmp_path / "bad.csv").write_text("a,energy_mj\n" + "".join(f"{i},{1 + i / 9}\n" for i in range(40)) + ",3\n")
+def test_bad_rows_are_refused_and_the_older_predictor_stays(run: Run, fitted: Path) -> None:
+    before = (fitted / "energy-model" / "manifest.json").read_bytes()
+    (fitted / "bad.csv").write_text("a,energy_mj\n" + "".join(f"{i},{1 + i / 9}\n" for i in range(40)) + ",3\n")
     table = ("fit-rf", "--table", "bad.csv", "--features", "a", "--target", "energy_mj")
     refused(run(*table), 2, "missing or non-finite values: a in row 41")
-    (tmp_path / "bad.csv").write_text("a,energy_mj\n1,2\n2,3\n")
+    (fitted / "bad.csv").write_text("a,energy_mj\n1,2\n2,3\n")
     refused(run(*table), 2, "2 architectures; a fit needs at least 30")
-    (tmp_path / "bad.csv").write_text("a,energy_mj\n" + "1,2\n" * 50)
+    (fitted / "bad.csv").write_text("a,energy_mj\n" + "1,2\n" * 50)
     refused(run(*table), 2, "one architecture")
-    assert (tmp_path / "energy-model" / "manifest.json").read_bytes() == before
+    assert (fitted / "energy-model" / "manifest.json").read_bytes() == before
 
 
 def test_a_place_that_holds_something_else_is_left_alone(run: Run, tmp_path: Path) -> None:
