@@ -52,9 +52,7 @@ def recipe_named(name: str) -> Recipe:
     raise UnknownRecipe(f"no model {name!r}", f"models: {', '.join(recipe.name for recipe in RECIPES)}")
 
 
-def fit_pipeline(
-    recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int
-) -> Any:
+def fit_pipeline(recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int) -> Any:
     """The recipe's pipeline, fitted; a forest grows its trees on `n_jobs` threads.
 
     BLAS and OpenMP get one: theirs wait for each other in busy loops, minutes instead of seconds whenever

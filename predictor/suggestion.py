@@ -2,7 +2,7 @@
 
 Space-filling: k-center greedy (Gonzalez 1985; Sener and Savarese 2018) takes, again and again, the candidate
 farthest from all that is measured or taken. In the few columns that energy rests on it needs half the rows
-that chance needs, at every size tried (`benchmarks/predictor.py`).
+that chance needs, at every size tried (`benchmarks/predictor_sampling.py`).
 
 Variance with diversity: once 300 architectures are measured, a forest can say where its trees disagree;
 k-center among the most uncertain keeps a batch from asking the same question many times. It was never better

@@ -1,6 +1,6 @@
 """The predictor on a campaign: random against suggested sampling, and energy from latency.
 
-    python benchmarks/predictor.py --db lab.db
+    python benchmarks/predictor_sampling.py --db lab.db
 
 The same held-out architectures test everything. Suggested: space-filling in the counts of the network's graph, as
 `lab suggest-next` does; `variance`: from 300 on, the forest's disagreement with diversity. Three draws each.
