@@ -74,7 +74,9 @@ def canonical(cell: str) -> str:
         inputs = [(source, op) for source, target, op in alive(cell) if target == node]
         parts = [texts[source] if op == _SKIP else f"{op}({texts[source]})" for source, op in inputs]
         texts[node] = parts[0] if len(parts) == 1 else f"[{'+'.join(sorted(parts)) or 'zeros'}]"
-    return texts[3]
+    # The same text may share a step between two ways or take it twice, with weights of its own.
+    counts = Counter(op for _, _, op in alive(cell))
+    return " ".join([texts[3], *(str(counts[name]) for name in _OPERATIONS)])
 
 
 def columns_of(cells: list[str]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]

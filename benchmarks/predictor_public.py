@@ -4,6 +4,7 @@
     python benchmarks/predictor_public.py --rows 500
 
 Networks (canonical graphs) of the test set are in no training row. Everything is measured, nothing simulated.
+No mean relative error is shown: some cells compute nothing and take microseconds.
 """
 
 from __future__ import annotations
@@ -41,12 +42,11 @@ def main() -> None:
             f"{noise.n_repeats:,} repeats {noise.sd_frac:.1%}, ceiling R² {1 - noise.sd**2 / rows.values.var():.3f}",
             title_justify="left",
         )
-        for heading in ("model", "R²", "sd", "RMSE, ms", "MAPE", "Kendall τ"):
+        for heading in ("model", "R²", "sd", "RMSE, ms", "Kendall τ"):
             shown.add_column(heading, justify="left" if heading == "model" else "right")
         results = {recipe.name: evaluated(recipe.name, rows, n_rows) for recipe in RECIPES}
         for name, (mean, sd) in sorted(results.items(), key=lambda item: -item[1][0].r2):
-            shown.add_row(name, f"{mean.r2:.3f}", f"{sd.r2:.3f}", f"{mean.rmse:.3f}", f"{mean.mape_frac:.1%}",
-                          f"{mean.kendall_tau:.3f}")  # fmt: skip
+            shown.add_row(name, f"{mean.r2:.3f}", f"{sd.r2:.3f}", f"{mean.rmse:.3f}", f"{mean.kendall_tau:.3f}")
         Console(width=110).print(shown)
         best = max(results, key=lambda name: results[name][0].r2)
         print(f"forest R² {results[FOREST.name][0].r2:.3f}; best: {best} {results[best][0].r2:.3f}\n")
