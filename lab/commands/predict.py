@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from predictor.predictor import Prediction
 
 _SHOWN_ROWS = 20
-_NAME_WIDTH = 32
+_NAME_WIDTH = 28
 
 
 def predict(
@@ -111,23 +111,23 @@ def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
     table.add_column(asked.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
     known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
              if name in asked.features.columns]  # fmt: skip
-    for heading in (
-        *(head for _, _, head in known),
-        unit or prediction.target.name,
-        f"{predictor.band.level:.0%} interval",
-    ):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+    level = f"{predictor.band.level:.0%} interval"
+    for heading in (*(head for _, _, head in known), unit or prediction.target.name, level):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for i in range(min(n, _SHOWN_ROWS)):
         counts = [f"{asked.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
         interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
-        note = ["not among the measured"] if prediction.outside[i] else []
-        table.add_row(_short(asked.names[i]), *counts, f"{prediction.values[i]:.3f}", interval, *note)
+        note = "!" if prediction.outside[i] else ""
+        table.add_row(_short(asked.names[i]), *counts, f"{prediction.values[i]:.3f}", interval, note)
     console = Console()
     console.print(table)
     if n > _SHOWN_ROWS:
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
     console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
+    if n_outside := int(prediction.outside.sum()):
+        rows = f"{n_outside:,} of the rows"
+        console.print(f"! {rows} lie beyond what was measured: the interval does not hold there.", highlight=False)
 
 
 def _short(name: str) -> str:
