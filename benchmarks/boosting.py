@@ -40,9 +40,8 @@ def main() -> None:
     for title, table in ((f"{mark}, graph", rows), (f"{mark}, paper", paper), ("Pixel 3", read("pixel3_ms"))):
         found = [_both(table, seed) for seed in range(_SPLITS)]
         ours, theirs = np.mean(found, axis=0)
-        print(
-            f"{title:20} {table.n_rows:6,} rows  R2 {ours[0]:.4f} {ours[1]:5.1f} s   R2 {theirs[0]:.4f} {theirs[1]:5.1f} s"
-        )
+        cells = [f"R2 {r2:.4f} {fit_s:5.1f} s" for r2, fit_s in (ours, theirs)]
+        print(f"{title:20} {table.n_rows:6,} rows  {'   '.join(cells)}")
 
 
 def _both(rows: Measurements, seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
