@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lab.errors import UsageError
 from lab.feature_rows import architecture_features
 from predictor.table import FeatureTable
@@ -14,6 +16,7 @@ from search.architecture import Architecture
 from search.errors import BadText
 from search.network_list import read_network_list
 from search.networks import Network, read_network_name
+from search.tflite.recognise import recognise
 
 _TABLES = (".csv", ".csv.gz", ".parquet")
 _TEXT_COLUMNS = ("text", "arch_text")
@@ -42,8 +45,8 @@ def read_asked(what: str, columns: Sequence[str]) -> Asked:
         columns: that the model needs.
 
     Raises:
-        UsageError: a baseline, or a .tflite file that is no network of a space.
-        SearchError: a text that is no architecture, or a list with one.
+        UsageError: a baseline, or a file that cannot be read.
+        SearchError: a text or a .tflite file that is no architecture, or a list with one.
         BadTable: a table that cannot be read, or lacks a column.
     """
     path = Path(what)
@@ -88,19 +91,7 @@ def _of_file(path: Path) -> Asked:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
-    architecture = architecture_of_tflite(content)
-    features = architecture_features([architecture])
-    sized = {**features.columns, "size_bytes": features.columns["size_bytes"] * 0 + len(content)}
-    return Asked("file", (path.name,), FeatureTable(sized, features.families))
-
-
-def architecture_of_tflite(content: bytes) -> Architecture:
-    """The architecture whose network a .tflite file holds.
-
-    Raises:
-        UsageError: it cannot be told.
-    """
-    raise UsageError(
-        "The architecture of a .tflite file cannot be told yet.",
-        "Give the architecture's text: index.csv beside the files that `lab build` writes has it.",
-    )
+    asked = _of_networks([recognise(content)])
+    # The file is there, so its true size is known.
+    sized = {**asked.features.columns, "size_bytes": np.array([float(len(content))])}
+    return Asked("file", (path.name,), FeatureTable(sized, asked.features.families))

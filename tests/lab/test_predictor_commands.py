@@ -17,6 +17,7 @@ from db.database import open_database
 from lab.cli import main
 from search.features import feature_columns
 from search.spaces import AUDIO_2D
+from search.tflite.writer import write_tflite
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -124,7 +125,9 @@ def test_all_models_are_compared_on_the_same_rows(run: Run, tmp_path: Path) -> N
 
 
 def test_energy_from_latency_is_set_beside_the_forest(run: Run, tmp_path: Path) -> None:
-    code, out, _ = fit(run, tmp_path, "--latency", "latency_ms", "--energy-from-latency", "--n-energies", "20")
+    code, out, _ = fit(
+        run, tmp_path, "--latency", "latency_ms", "--energy-from-latency", "--n-energies", "20", "--model", "ridge"
+    )
     assert code == 0
     assert "20 energies" in out
     assert "that of the forest on all energies" in out
@@ -155,6 +158,18 @@ def test_an_architecture_a_list_and_a_table_of_texts_give_the_same(run: Run, fit
     found = [json.loads(run("predict", what, "--json")[1])["rows"] for what in (text, "list.txt", "list.csv")]
     assert found[0] == found[1] == found[2]
     assert found[0][0]["row"] == text
+
+
+def test_a_tflite_file_is_predicted_as_its_architecture(run: Run, fitted: Path) -> None:
+    architecture = AUDIO_2D.sample_unique(1, 78)[0]
+    (fitted / "net.tflite").write_bytes(write_tflite(architecture, 5))
+    (fitted / "torn.tflite").write_bytes(b"    TFL3 and nothing else")
+    of_file, of_text = (
+        json.loads(run("predict", what, "--json")[1])["rows"][0] for what in ("net.tflite", architecture.text)
+    )
+    assert of_file["row"] == "net.tflite"
+    assert of_file["energy_mj"] == pytest.approx(of_text["energy_mj"], rel=0.005)
+    refused(run("predict", "torn.tflite"), 2)
 
 
 @pytest.mark.parametrize(
