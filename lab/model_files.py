@@ -20,6 +20,9 @@ _AHEAD = 300
 LISTED = "listed in "
 """How the source of a campaign begins whose architectures stand in a file; the file's path follows."""
 
+SAMPLED = ", uniform, seed "
+"""What stands between space and seed in the source of a campaign that is drawn."""
+
 
 @dataclass(frozen=True)
 class ReadyModel:

@@ -15,6 +15,7 @@ from lab.profile import PrecisionSection
 from search.architecture import Architecture
 from search.count import count_graph
 from search.graph import build_graph
+from search.space import Space
 from search.spaces import AUDIO_2D, TABLE_2
 
 T = TypeVar("T")
@@ -24,15 +25,16 @@ _REPEAT_STREAM, _ORDER_STREAM = 7, 11
 _CANARY_DRAWS = 64
 
 
-def sampled_tasks(n: int, seed: int, repeat_frac: float) -> list[TaskSpec]:
+def sampled_tasks(n: int, seed: int, repeat_frac: float, space: Space = AUDIO_2D) -> list[TaskSpec]:
     """Tasks for n architectures drawn uniformly; the first k are the same for every n, so a campaign can grow.
 
     Args:
         n: architectures.
         seed: of the draw.
         repeat_frac: share that is visited twice from the start, to learn the noise between visits.
+        space: to draw from.
     """
-    return architecture_tasks(AUDIO_2D.sample_unique(n, seed), seed, repeat_frac)
+    return architecture_tasks(space.sample_unique(n, seed), seed, repeat_frac)
 
 
 def architecture_tasks(architectures: Sequence[Architecture], seed: int, repeat_frac: float) -> list[TaskSpec]:

@@ -15,7 +15,8 @@ from typing import Any, get_args
 from db.database import Database
 from db.queries import Progress, VisitNoise, incidents, list_campaigns, progress, visit_noise
 from db.rows import CampaignRow, IncidentRow, TaskState, VisitOutcome, WindowState
-from lab.model_files import LISTED
+from lab.model_files import LISTED, SAMPLED
+from search.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5
 USEFUL, LOST, UNACCOUNTED = "useful", "lost windows", "unaccounted"
@@ -160,4 +161,5 @@ def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
         return ["--models", campaign.source_detail]
     if campaign.source_detail.startswith(LISTED):
         return ["--architectures", campaign.source_detail.removeprefix(LISTED)]
-    return ["--n", str(n_tasks)]
+    space, drawn, _ = campaign.source_detail.partition(SAMPLED)
+    return ["--n", str(n_tasks), *(["--space", space] if drawn and space != AUDIO_2D.name else [])]

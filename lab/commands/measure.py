@@ -34,6 +34,7 @@ def measure(
     architectures: Annotated[
         Path | None, typer.Option("--architectures", help="Measure the architectures of this list instead.")
     ] = None,
+    space: Annotated[str, typer.Option("--space", help="Search space to sample: audio2d or audio1d.")] = "audio2d",
     precision: Annotated[
         float | None,
         typer.Option("--precision", min=0.001, max=0.9, help="Target half width of the 95 % interval, a fraction."),
@@ -58,7 +59,7 @@ def measure(
     profile = load_profile(bench)
     if precision is not None:
         profile = profile.with_precision(precision)
-    plan = make_plan(profile, n, seed, campaign, models, architectures)
+    plan = make_plan(profile, n, seed, campaign, models, architectures, space)
     check_space(plan, profile, db)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
@@ -86,17 +87,19 @@ def make_plan(
     name: str | None,
     folder: Path | None = None,
     listed: Path | None = None,
+    space: str = "audio2d",
 ) -> CampaignPlan:
     """The plan of a command line.
 
     Raises:
         ModelsError: not exactly one of n, folder and list is given, or they cannot be used.
-        SearchError: the list cannot be read, or a line of it is no network; names the line.
+        SearchError: no space of that name; or the list cannot be read, or a line of it is no network.
     """
     from lab.campaign import CampaignPlan as Plan
     from lab.errors import ModelsError
-    from lab.model_files import LISTED, listed_architectures, own_models
+    from lab.model_files import LISTED, SAMPLED, listed_architectures, own_models
     from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
+    from search.spaces import AUDIO_2D, space_named
 
     given = [option for option, value in (("--n", n), ("--models", folder), ("--architectures", listed)) if value]
     if len(given) > 1:
@@ -130,12 +133,14 @@ def make_plan(
             "Say what to measure.",
             "Give --n NUMBER for sampled architectures, --architectures LIST, or --models FOLDER.",
         )
+    chosen = space_named(space)
+    drawn_from = "" if chosen is AUDIO_2D else f"-{chosen.name}"
     return Plan(
-        name=name or f"{profile.name}-seed{seed}",
+        name=name or f"{profile.name}{drawn_from}-seed{seed}",
         source="sampled",
-        source_detail=f"audio2d, uniform, seed {seed}",
+        source_detail=f"{chosen.name}{SAMPLED}{seed}",
         seed=seed,
-        tasks=(*watch, *sampled_tasks(n, seed, share)),
+        tasks=(*watch, *sampled_tasks(n, seed, share, chosen)),
         own_models={},
     )
 

@@ -40,13 +40,18 @@ def sha256_of(text: str) -> str:
 
 
 def record_campaign(
-    db: Database, name: str = "first", *, simulated: bool = True, params: Sequence[dict[str, Any]] = ({"width": 8},) * 4
+    db: Database,
+    name: str = "first",
+    *,
+    simulated: bool = True,
+    params: Sequence[dict[str, Any]] = ({"width": 8},) * 4,
+    source_detail: str = "audio2d",
 ) -> tuple[int, int]:
     """A campaign with a task for each dict of parameters and a session that is open: ids of campaign and session."""
     campaign = ensure_campaign(
         db,
         CampaignSpec(
-            name=name, created_utc=BEGAN_UTC, seed=7, source="sampled", source_detail="audio2d",
+            name=name, created_utc=BEGAN_UTC, seed=7, source="sampled", source_detail=source_detail,
             simulated=simulated, config={},
         ),
     )  # fmt: skip

@@ -104,6 +104,15 @@ def test_a_campaign_with_work_left_is_to_be_measured_on(db: Database) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("detail", "words"), [("audio1d, uniform, seed 7", ["--space", "audio1d"]), ("audio2d, uniform, seed 7", [])]
+)
+def test_the_next_command_names_the_space_that_is_not_the_default(db: Database, detail: str, words: list[str]) -> None:
+    record_campaign(db, source_detail=detail)
+    (found,) = read_status(db)
+    assert shlex.split(found.next_command)[10:-2] == words
+
+
 def test_the_next_command_of_a_real_campaign_does_not_ask_for_the_simulated_bench(db: Database) -> None:
     record_campaign(db, simulated=False)
     (found,) = read_status(db)

@@ -135,6 +135,20 @@ def test_ctrl_c_twice_stops_at_once_and_the_phone_is_given_back(make_bench: Call
     assert "claimed" not in state_of(bench)
 
 
+def test_architectures_of_another_space_are_measured_and_the_status_says_how_to_go_on(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench()
+    done = bench.finish(bench.measure(4, "--space", "audio1d"))
+    assert done.returncode == 0, done.stderr
+    assert {row["arch_space"] for row in rows_of(bench)} == {"audio1d"}
+    known = json.loads(bench.run("status", "--db", str(bench.db), "--json").stdout)
+    assert "audio1d" in json.dumps(known)
+    killed = bench.finish(bench.measure(3, "--space", "audio9d"))
+    assert killed.returncode == 2
+    assert "audio1d" in killed.stderr
+
+
 def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> None:
     from search.spaces import AUDIO_2D
     from search.tflite.writer import write_tflite
