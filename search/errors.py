@@ -8,6 +8,9 @@
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
         ├── UnknownReward       a name that no preset of the reward has
+        ├── UnknownAlgorithm    a name that no search algorithm has
+        ├── UnknownStopRule     a name that no rule for stopping has
+        ├── MissingPenalties    an algorithm needs penalties known before training, and has none
         ├── OutsideSpace        a well-formed architecture that the space does not contain
         ├── BadList             a file that should list networks and does not
         ├── WrongHash           a hash that is not that of the network beside it
@@ -72,6 +75,18 @@ class UnknownNetwork(StableError):
 
 class UnknownReward(StableError):
     """No preset of the reward has this name."""
+
+
+class UnknownAlgorithm(StableError):
+    """No search algorithm has this name."""
+
+
+class UnknownStopRule(StableError):
+    """No rule for stopping has this name."""
+
+
+class MissingPenalties(StableError):
+    """An algorithm needs penalties that are known before training, and was given none."""
 
 
 class OutsideSpace(StableError):

@@ -1,0 +1,273 @@
+"""Search algorithms and rules for stopping, compared on a surrogate: true reward, compute saved, time per suggestion.
+
+    python benchmarks/search_algorithms.py --trials 2000 --seeds 10 --limit bayesian=300 --switch-at 300
+
+The true reward is that of the best trained trial without the luck of its training; the best is picked, as in a real
+search, by the reward with it. Every finished study is a line of --out; the same command goes on with what is missing.
+An objective is a Python file with a function `surrogate()` (see search.engine.surrogate.Surrogate) given by
+--objective; without one a formula is used, and TOY stands wherever it prints. Rules are compared on regularised
+evolution, with all other algorithms training every trial to the end. Asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import optuna  # noqa: TID253
+from optuna.study import Study  # noqa: TID253
+from rich.console import Console
+from rich.table import Table
+from toy_objective import ToyObjective
+
+from search.architecture import Architecture
+from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
+from search.engine.encoding import Encoding
+from search.engine.record import best_trained, final_reward
+from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
+from search.engine.surrogate import Surrogate, SurrogateObjective
+from search.engine.trials import run_trial
+from search.reward import REWARDS, reward_named
+from search.spaces import SPACES, space_named
+from search.worker_processes import worker_pool
+
+MARKS = (100, 300, 500, 1000, 2000)
+DEFAULT_OUT = Path("build/search_algorithms.jsonl")
+HOPELESS_SUFFIX = "+skip"
+RULES_ALGORITHM = "evolution"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One study. `algorithm` may end in +skip: hopeless proposals are not trained."""
+
+    algorithm: str
+    rule: str
+    seed: int
+    n_trials: int
+    switch_at: int
+    space: str
+    reward: str
+    objective: str | None
+
+    @property
+    def key(self) -> str:
+        """Names the study among the finished ones."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass
+class Suggestions:
+    """Processor time of a sampler's proposals, seconds."""
+
+    durations_s: list[float] = field(default_factory=list)
+
+    def around(self, propose: Callable[..., Any]) -> Callable[..., Any]:
+        """The same, timed."""
+
+        def timed(*arguments: Any) -> Any:
+            start_s = time.process_time()
+            try:
+                return propose(*arguments)
+            finally:
+                self.durations_s.append(time.process_time() - start_s)
+
+        return timed
+
+    def at(self, n_trials: int) -> float:
+        """Mean over the last 50 proposals before a trial, ms."""
+        return 1e3 * mean(self.durations_s[max(0, n_trials - 50) : n_trials])
+
+
+def load_surrogate(job: Job) -> Surrogate:
+    """The objective file's, or the formula."""
+    if job.objective is None:
+        return ToyObjective(space_named(job.space))
+    spec = importlib.util.spec_from_file_location("objective", job.objective)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{job.objective} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    surrogate: Surrogate = module.surrogate()
+    return surrogate
+
+
+def run(job: Job) -> dict[str, Any]:
+    """A whole study, as a line of the results."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    surrogate = load_surrogate(job)
+    objective = SurrogateObjective(surrogate, reward_named(job.reward), job.seed)
+    encoding = Encoding(space_named(job.space))
+    settings = Settings(
+        encoding,
+        job.seed,
+        objective.penalties,
+        skip_hopeless=job.algorithm.endswith(HOPELESS_SUFFIX),
+        switch_at=job.switch_at,
+    )
+    sampler = build_sampler(job.algorithm.removesuffix(HOPELESS_SUFFIX), settings)
+    suggestions = Suggestions()
+    sampler.sample_relative = suggestions.around(sampler.sample_relative)  # type: ignore[method-assign]
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    rule = build_stop_rule(job.rule, job.seed)
+    rewards, suggestion_ms, n_made, n_wronged = {}, {}, 0, 0
+    start_s = time.process_time()
+    for number in range(1, job.n_trials + 1):
+        incumbent = best_reward(study)
+        outcome = run_trial(study, encoding, objective, rule)
+        n_made += outcome.n_evaluations
+        if outcome.stopped:
+            n_wronged += would_have_won(outcome.architecture, objective, outcome.trial.number, incumbent)
+        if number in MARKS or number == job.n_trials:
+            best = best_trained(study)
+            assert best is not None
+            rewards[number] = objective.true_reward(encoding.architecture(best.params))
+            suggestion_ms[number] = suggestions.at(number)
+    return {
+        "key": job.key,
+        "surrogate": surrogate.name,
+        "rewards": rewards,
+        "suggestion_ms": suggestion_ms,
+        "saved": 1 - n_made / (job.n_trials * surrogate.n_evaluations),
+        "n_wronged": n_wronged,
+        "cpu_s": time.process_time() - start_s,
+    }
+
+
+def best_reward(study: Study) -> float:
+    """Of the best trained trial."""
+    best = best_trained(study)
+    return float("-inf") if best is None else final_reward(best)
+
+
+def would_have_won(
+    architecture: Architecture, objective: SurrogateObjective, trial_number: int, incumbent: float
+) -> bool:
+    """Whether a stopped trial, trained on, would have been the new best."""
+    *_, end = objective.accuracies(architecture, trial_number)
+    return end - objective.known(architecture).penalty > incumbent
+
+
+def finished_lines(out: Path) -> dict[str, dict[str, Any]]:
+    """By key."""
+    if not out.exists():
+        return {}
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    return {line["key"]: line for line in lines}
+
+
+def run_missing(jobs: list[Job], out: Path, n_workers: int) -> Iterator[Job]:
+    """Runs what has no line yet, a line each."""
+    done = finished_lines(out)
+    missing = [job for job in jobs if job.key not in done]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with worker_pool(n_workers) as pool, out.open("a") as lines:
+        futures = {pool.submit(run, job): job for job in missing}
+        for future in as_completed(futures):
+            lines.write(json.dumps(future.result()) + "\n")
+            lines.flush()
+            yield futures[future]
+
+
+def spread(values: list[float]) -> str:
+    """Mean, and the standard error where there are several."""
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{mean(values):.4f} ± {stdev(values) / len(values) ** 0.5:.4f}"
+
+
+def algorithm_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
+    """True reward at the marks, and time per suggestion at the last of them."""
+    marks = sorted({int(mark) for job in jobs for mark in lines[job.key]["rewards"]})
+    table = Table(title=f"True reward of the best, mean ± standard error. {title}")
+    for header in ("algorithm", "seeds", *(f"{mark:,}" for mark in marks), "ms per suggestion (at trial)"):
+        table.add_column(header, justify="left" if header == "algorithm" else "right")
+    for algorithm in dict.fromkeys(job.algorithm for job in jobs):
+        own = [lines[job.key] for job in jobs if job.algorithm == algorithm]
+        cells = []
+        for mark in marks:
+            values = [line["rewards"][str(mark)] for line in own if str(mark) in line["rewards"]]
+            cells.append(spread(values) if values else "")
+        shown = [mark for mark in marks if str(mark) in own[0]["suggestion_ms"]]
+        times = [f"{mean(line['suggestion_ms'][str(mark)] for line in own):.1f} ({mark})" for mark in shown]
+        table.add_row(algorithm, str(len(own)), *cells, ", ".join(times[:1] + times[-1:]))
+    return table
+
+
+def rule_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
+    """Compute saved and reward lost, against `none` on the same seeds."""
+    table = Table(title=f"Rules for stopping, {RULES_ALGORITHM}, {jobs[0].n_trials:,} trials. {title}")
+    for header in ("rule", "seeds", "compute saved", "true reward", "against none, paired", "would-be bests stopped"):
+        table.add_column(header, justify="left" if header == "rule" else "right")
+    end = str(jobs[0].n_trials)
+    unstopped = {job.seed: lines[job.key]["rewards"][end] for job in jobs if job.rule == "none"}
+    for rule in dict.fromkeys(job.rule for job in jobs):
+        own = {job.seed: lines[job.key] for job in jobs if job.rule == rule}
+        rewards = {seed: line["rewards"][end] for seed, line in own.items()}
+        gains = [rewards[seed] - unstopped[seed] for seed in rewards if seed in unstopped]
+        table.add_row(
+            rule,
+            str(len(own)),
+            f"{100 * mean(line['saved'] for line in own.values()):.1f} %",
+            spread(list(rewards.values())),
+            spread(gains) if gains else "",
+            f"{mean(line['n_wronged'] for line in own.values()):.1f}",
+        )
+    return table
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = [name for name in ALGORITHM_NAMES if name != PARETO]
+    parser.add_argument("--algorithms", nargs="*", default=known, help="names, +skip behind one: hopeless not trained")
+    parser.add_argument("--rules", nargs="*", default=list(STOP_RULE_NAMES))
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--limit", nargs="*", default=[], metavar="NAME=TRIALS", help="fewer trials for an algorithm")
+    parser.add_argument("--rule-trials", type=int, default=500)
+    parser.add_argument("--switch-at", type=int, default=1000, help="of the hybrid")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--space", default=SPACES[0].name)
+    parser.add_argument("--reward", default=REWARDS[0].name)
+    parser.add_argument("--objective", help="a Python file with surrogate()")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    parser.add_argument("--workers", type=int, default=2)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    # Read by numpy and torch in the worker processes: two studies at once, each on a core of its own.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    limits = {name: int(n) for name, n in (limit.split("=") for limit in arguments.limit)}
+
+    def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
+        switch_at = arguments.switch_at if algorithm == "hybrid" else 0
+        return Job(algorithm, rule, seed, n_trials, switch_at, arguments.space, arguments.reward, arguments.objective)
+
+    seeds = range(arguments.seeds)
+    algorithms = [
+        job(name, "none", seed, limits.get(name, arguments.trials)) for seed in seeds for name in arguments.algorithms
+    ]
+    rules = [job(RULES_ALGORITHM, rule, seed, arguments.rule_trials) for seed in seeds for rule in arguments.rules]
+    jobs = [*algorithms, *rules]
+    console = Console(stderr=True)
+    for n, finished in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
+        console.print(f"{n}: {finished.algorithm} {finished.rule} seed {finished.seed}, {finished.n_trials} trials")
+    lines = finished_lines(arguments.out)
+    tables = ((algorithms, algorithm_table), (rules, rule_table))
+    for chosen, table in tables:
+        if chosen:
+            Console().print(table(chosen, lines, lines[chosen[0].key]["surrogate"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""No architecture is trained twice by oversight."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+
+from search.engine.encoding import Codes, Encoding, key
+from search.errors import SpaceExhausted
+
+MAX_RANDOM_DRAWS = 100
+
+
+def untaken(codes: Codes, taken: Set[tuple[int, ...]], encoding: Encoding, rng: np.random.Generator) -> Codes:
+    """The proposal itself if it is not taken, else something close to it that is not.
+
+    First one of its untaken neighbours, each as likely; else a random architecture; else, when MAX_RANDOM_DRAWS
+    of these were taken too, the first that is not in the order of the space, counted from the proposal.
+
+    Args:
+        codes: the proposal.
+        taken: architectures that finished or run.
+        encoding: of the space.
+        rng: for the choice among neighbours and the draws.
+
+    Raises:
+        SpaceExhausted: every architecture of the space is taken.
+    """
+    if key(codes) not in taken:
+        return codes
+    free = [row for row in encoding.neighbours(codes) if key(row) not in taken]
+    if free:
+        chosen: Codes = free[int(rng.integers(len(free)))]
+        return chosen
+    for _ in range(MAX_RANDOM_DRAWS):
+        drawn = encoding.random(rng)
+        if key(drawn) not in taken:
+            return drawn
+    for row in encoding.in_order_from(codes):
+        if row not in taken:
+            return np.array(row, dtype=np.int64)
+    raise SpaceExhausted(
+        f"all {encoding.space.size} architectures of {encoding.space.name} have been tried",
+        "the search is complete: look at its best, or search a larger space",
+    )

@@ -1,0 +1,206 @@
+"""Stopping by predicted end: TSGP, and the exponential decay with default parameters.
+
+A trial is condemned when the probability that its final reward beats the best trained one is below a small delta. TSGP
+(Speckhard et al. 2023, section 4) learns the curves' parameters from finished trials; `curve_model` has the model.
+
+A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
+the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
+from where they were predicted, in predicted standard deviations, widens later predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.study import Study  # noqa: TID253
+from optuna.trial import FrozenTrial  # noqa: TID253
+from scipy.special import ndtr
+
+from search.architecture import IDENTITY
+from search.blocks import BlockType
+from search.engine.record import audited, finished, penalty_of, stopped
+from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
+from search.engine.stopping.curve_process import make_curves
+from search.engine.stopping.rule import Decision, observed
+
+Floats = NDArray[np.float64]
+
+N_FEATURES = 6
+
+_MAX_CURVES = 300
+_N_CALIBRATION, _N_AUDITS = 60, 20
+_CALIBRATE_EVERY = 10
+_INFLATION_LIMITS = (1.0, 4.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenCurve:
+    """A finished trial as the rule sees it.
+
+    Args:
+        number: of the trial.
+        accuracies: as far as it was trained.
+        features: see `features_of`.
+        trained: to the end.
+        audited: it was condemned, and trained on.
+    """
+
+    number: int
+    accuracies: Floats
+    features: Floats
+    trained: bool
+    audited: bool
+
+
+class CurveStop:
+    """Stops what is improbable to beat the best.
+
+    Args:
+        seed: chooses the audits.
+        learn: whether curves teach (TSGP); else the decay has default parameters.
+        delta: a trial whose probability is below is condemned.
+        floor: evaluations before it condemns a trial.
+        audit_share: of the condemned that is trained on; 0 also leaves predictions as wide as the model says.
+        n_startup: trials trained to the end before it condemns any.
+        refit_every: finished trials between two fits.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        learn: bool = True,
+        delta: float = 0.02,
+        floor: int = 6,
+        audit_share: float = 0.05,
+        n_startup: int = 20,
+        refit_every: int = 50,
+    ) -> None:
+        self.seed = seed
+        self.learn, self.delta, self.floor = learn, delta, floor
+        self.audit_share, self.n_startup, self.refit_every = audit_share, n_startup, refit_every
+        self._seen: dict[int, SeenCurve] = {}
+        self._unlearned = default_model(N_FEATURES)
+        self._fit: tuple[list[int], CurveModel] | None = None
+        self._calibration: tuple[CurveModel, list[int], float] | None = None
+
+    def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
+        rewards = observed(trial)
+        going_on = Decision(stop=False, predicted=float(rewards[-1]))
+        if not self.floor <= len(rewards) < n_evaluations or audited(trial):
+            return going_on
+        trials = finished(study)
+        incumbent = max((each.values[0] for each in trials if not stopped(each)), default=-np.inf)
+        curves = self._curves(trials)
+        if sum(curve.trained for curve in curves) < self.n_startup:
+            return going_on
+        model = self._model(curves, n_evaluations)
+        penalty = penalty_of(trial)
+        seen = make_curves([rewards + penalty], n_evaluations)
+        means, sds = model.predict_end(features_of(trial)[np.newaxis], seen)
+        sd = float(sds[0]) * self._inflation(curves, model, n_evaluations)
+        predicted = float(means[0]) - penalty
+        probability = float(ndtr((predicted - incumbent) / sd))
+        if probability >= self.delta:
+            return Decision(False, predicted, sd, probability)
+        audit = bool(np.random.default_rng((self.seed, trial.number)).random() < self.audit_share)
+        return Decision(not audit, predicted, sd, probability, condemned=True)
+
+    def _curves(self, trials: Sequence[FrozenTrial]) -> list[SeenCurve]:
+        for trial in trials:
+            if trial.number not in self._seen:
+                accuracies = observed(trial) + penalty_of(trial)
+                self._seen[trial.number] = SeenCurve(
+                    trial.number, accuracies, features_of(trial), not stopped(trial), audited(trial)
+                )
+        return [curve for trial in trials if len((curve := self._seen[trial.number]).accuracies) > 0]
+
+    def _model(self, curves: list[SeenCurve], n_evaluations: int) -> CurveModel:
+        """Fitted afresh every so many finished trials, from the first of them alone: any process fits the same."""
+        if not self.learn:
+            return self._unlearned
+        n = max(len(curves) // self.refit_every * self.refit_every, self.n_startup)
+        numbers = [curve.number for curve in curves[:n]]
+        if self._fit is None or self._fit[0] != numbers:
+            chosen = _newest_and_best(curves[:n])
+            ends = [curve.accuracies[-1] for curve in curves[:n] if curve.trained]
+            self._fit = (
+                numbers,
+                fit_model(
+                    np.stack([curve.features for curve in chosen]),
+                    make_curves([curve.accuracies for curve in chosen], n_evaluations),
+                    float(np.mean(ends)),
+                ),
+            )
+        return self._fit[1]
+
+    def _inflation(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> float:
+        """What predicted standard deviations are multiplied with."""
+        if self.audit_share == 0:
+            return 1.0
+        full = [curve for curve in curves if curve.trained and len(curve.accuracies) == n_evaluations]
+        full = full[: len(full) // _CALIBRATE_EVERY * _CALIBRATE_EVERY]
+        numbers = [curve.number for curve in full]
+        if self._calibration is None or self._calibration[0] is not model or self._calibration[1] != numbers:
+            audits = [curve for curve in full[:-_N_CALIBRATION] if curve.audited][-_N_AUDITS:]
+            factor = calibrate(model, [*audits, *full[-_N_CALIBRATION:]], self.floor)
+            self._calibration = (model, numbers, factor)
+        return self._calibration[2]
+
+
+def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> float:
+    """Root mean square error of predicted ends, in predicted standard deviations, kept within 1 and 4.
+
+    Args:
+        model: predicts.
+        curves: trained to the end, all of one length.
+        floor: predictions are made from the first `floor` evaluations, and from twice as many.
+    """
+    if not curves:
+        return 1.0
+    features = np.stack([curve.features for curve in curves])
+    ends = np.array([curve.accuracies[-1] for curve in curves])
+    n_points = len(curves[0].accuracies)
+    scores = []
+    for n_seen in (floor, 2 * floor):
+        if n_seen < n_points:
+            beginnings = make_curves([curve.accuracies[:n_seen] for curve in curves], n_points)
+            means, sds = model.predict_end(features, beginnings)
+            scores.append((ends - means) / sds)
+    if not scores:
+        return 1.0
+    return float(np.clip(np.sqrt(np.mean(np.square(scores))), *_INFLATION_LIMITS))
+
+
+def features_of(trial: FrozenTrial) -> Floats:
+    """What the mapping knows of a trial.
+
+    Returns:
+        (N_FEATURES,): log energy, log size, number of Identity and of MobileNetV2 blocks, mean log filters, log filters
+        of the first block.
+    """
+    blocks = [str(text).split(":") for _, text in sorted(trial.params.items())]
+    filters = [int(parts[2]) for parts in blocks if len(parts) == 3] or [1]
+    kinds = [parts[0] for parts in blocks]
+    return np.array(
+        [
+            np.log(max(float(trial.user_attrs.get("energy_mj", 1.0)), 1e-6)),
+            np.log(max(float(trial.user_attrs.get("size_bytes", 1.0)), 1.0)),
+            kinds.count(IDENTITY.type),
+            kinds.count(BlockType.MOBILENET_V2),
+            np.log(filters).mean(),
+            np.log(filters[0]),
+        ]
+    )
+
+
+def _newest_and_best(curves: list[SeenCurve]) -> list[SeenCurve]:
+    if len(curves) <= _MAX_CURVES:
+        return curves
+    half = _MAX_CURVES // 2
+    newest = curves[-half:]
+    best = sorted(curves[:-half], key=lambda curve: -curve.accuracies[-1])[:half]
+    return sorted([*best, *newest], key=lambda curve: curve.number)

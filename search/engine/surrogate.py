@@ -1,0 +1,89 @@
+"""Studies without training: an objective that answers from a model of what training would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.architecture import Architecture
+from search.count import count_graph
+from search.engine.record import Known
+from search.graph import build_graph
+from search.reward import Reward
+
+Floats = NDArray[np.float64]
+
+
+class Surrogate(Protocol):
+    """Stands for training and measuring the architectures of a space."""
+
+    name: str
+    """What it is, with whatever a person must know to read figures from it."""
+    n_evaluations: int
+    """Of a full training."""
+
+    def accuracy(self, architecture: Architecture) -> float:
+        """Without the luck of a single training, 0..1."""
+        ...
+
+    def curve(self, architecture: Architecture, rng: np.random.Generator) -> Floats:
+        """The accuracies of one training, (n_evaluations,)."""
+        ...
+
+    def energy_mj(self, architecture: Architecture) -> float:
+        """Of an inference."""
+        ...
+
+    def size_bytes(self, architecture: Architecture) -> int:
+        """Of the .tflite file."""
+        ...
+
+
+class SurrogateObjective:
+    """A surrogate and a reward as the objective of a study.
+
+    Args:
+        surrogate: answers.
+        reward: penalties.
+        seed: with a trial's number, the luck of its training.
+    """
+
+    def __init__(self, surrogate: Surrogate, reward: Reward, seed: int) -> None:
+        self.surrogate = surrogate
+        self.reward = reward
+        self.n_evaluations = surrogate.n_evaluations
+        self._seed = seed
+
+    def known(self, architecture: Architecture) -> Known:
+        """Costs; the surrogate's energy has no interval."""
+        energy_mj, size_bytes = self.surrogate.energy_mj(architecture), self.surrogate.size_bytes(architecture)
+        cost = count_graph(build_graph(architecture)).total
+        return Known(
+            energy_mj=energy_mj,
+            energy_low_mj=energy_mj,
+            energy_high_mj=energy_mj,
+            size_bytes=size_bytes,
+            penalty=self.reward.penalty(energy_mj, size_bytes),
+            flops=cost.flops,
+            n_params=cost.n_params,
+            architecture_hash=architecture.architecture_hash,
+        )
+
+    def accuracies(self, architecture: Architecture, trial_number: int) -> Iterator[float]:
+        """One training, all of it known at once."""
+        rng = np.random.default_rng((self._seed, trial_number))
+        yield from self.surrogate.curve(architecture, rng).tolist()
+
+    def penalties(self, architectures: Sequence[Architecture]) -> Floats:
+        """Known before training, (n,)."""
+        return np.array([self._penalty(each) for each in architectures], dtype=float)
+
+    def true_reward(self, architecture: Architecture) -> float:
+        """Without the luck of training: what algorithms are compared by."""
+        return self.surrogate.accuracy(architecture) - self._penalty(architecture)
+
+    def _penalty(self, architecture: Architecture) -> float:
+        return self.reward.penalty(self.surrogate.energy_mj(architecture), self.surrogate.size_bytes(architecture))
