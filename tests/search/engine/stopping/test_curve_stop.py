@@ -1,0 +1,144 @@
+"""TSGP and the decay rule in a study."""
+
+from __future__ import annotations
+
+import numpy as np
+import optuna  # noqa: TID253
+import pytest
+from curve_specimens import decaying
+from engine_specimens import AUDIO, Formula, new_study, run_trials, settings
+from optuna.study import Study  # noqa: TID253
+from optuna.trial import FrozenTrial, TrialState, create_trial  # noqa: TID253
+
+from search.engine.algorithms import build_sampler
+from search.engine.record import best_trained, final_reward
+from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
+from search.engine.stopping.curve_process import make_curves
+from search.engine.stopping.curve_stop import N_FEATURES, CurveStop, SeenCurve, calibrate, features_of
+from search.engine.stopping.rule import Decision, MedianStop, StopRule
+
+
+def fitted(seed: int = 0) -> CurveModel:
+    values, ends = decaying(80, seed)
+    return fit_model(np.zeros((80, N_FEATURES)), make_curves(list(values), 20), float(ends.mean()))
+
+
+def test_a_decaying_curve_is_predicted_better_than_by_its_last_value() -> None:
+    model = fitted()
+    values, ends = decaying(60, seed=1)
+    beginnings = make_curves([curve[:6] for curve in values], 20)
+    means, sds = model.predict_end(np.zeros((60, N_FEATURES)), beginnings)
+    error = np.sqrt(np.mean((means - ends) ** 2))
+    assert error < 0.4 * np.sqrt(np.mean((values[:, 5] - ends) ** 2))
+    unlearned, _ = default_model(N_FEATURES).predict_end(np.zeros((60, N_FEATURES)), beginnings)
+    assert error < np.sqrt(np.mean((unlearned - ends) ** 2))
+    assert 0.5 < np.sqrt(np.mean(((means - values[:, -1]) / sds) ** 2)) < 2.0
+
+
+def test_features_teach_where_curves_end() -> None:
+    values, ends = decaying(80)
+    features = np.zeros((80, N_FEATURES))
+    features[:, 0] = ends
+    model = fit_model(features, make_curves(list(values), 20), float(ends.mean()))
+    means, _ = model.predict_end(features, make_curves([curve[:1] for curve in values], 20))
+    blind, _ = fitted().predict_end(np.zeros((80, N_FEATURES)), make_curves([curve[:1] for curve in values], 20))
+    assert np.mean((means - ends) ** 2) < 0.5 * np.mean((blind - ends) ** 2)
+
+
+def test_features_are_costs_and_blocks() -> None:
+    trial = create_trial(
+        value=0.5,
+        params={"b01": "KxK:5:8", "b02": "Identity", "b03": "MobileNetV2:3:32"},
+        distributions={f"b0{i}": optuna.distributions.CategoricalDistribution([text]) for i, text in enumerate(
+            ("KxK:5:8", "Identity", "MobileNetV2:3:32"), start=1)},
+        user_attrs={"energy_mj": 2.0, "size_bytes": 1000},
+    )  # fmt: skip
+    expected = [np.log(2.0), np.log(1000), 1, 1, (np.log(8) + np.log(32)) / 2, np.log(8)]
+    assert features_of(trial) == pytest.approx(np.array(expected))
+
+
+def seen_curves(n: int, off_by: float) -> list[SeenCurve]:
+    values, _ = decaying(n, seed=2)
+    values[:, 12:] += off_by
+    return [SeenCurve(i, curve, np.zeros(N_FEATURES), True, False) for i, curve in enumerate(values)]
+
+
+def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction() -> None:
+    model = fitted()
+    assert 1.0 <= calibrate(model, seen_curves(40, 0.0), 6) < 1.8
+    assert calibrate(model, seen_curves(40, 0.05), 6) > 2.0
+    assert calibrate(model, seen_curves(40, 0.5), 6) == 4.0
+    assert calibrate(model, [], 6) == 1.0
+
+
+def searched(rule: StopRule, n: int = 120, seed: int = 3) -> tuple[Study, Formula]:
+    objective = Formula(AUDIO, n_evaluations=20)
+    study = new_study(build_sampler("evolution", settings(AUDIO, objective, seed)))
+    run_trials(study, AUDIO, objective, n, rule)
+    return study, objective
+
+
+def test_tsgp_saves_training_and_a_stopped_trial_is_never_the_best() -> None:
+    study, objective = searched(CurveStop(1))
+    n_made = [len(trial.intermediate_values) for trial in study.trials]
+    assert all(n == 20 for n in n_made[:20])
+    assert min(n_made) == 6
+    assert sum(n_made) < 0.75 * 20 * 120
+    best = best_trained(study)
+    assert best is not None
+    assert n_made[best.number] == 20
+    everything = [objective.accuracy(AUDIO.architecture(t.params)) - t.user_attrs["penalty"] for t in study.trials]
+    assert final_reward(best) > max(everything) - 0.01
+
+
+def test_a_share_of_the_condemned_is_trained_on() -> None:
+    all_audited, _ = searched(CurveStop(1, audit_share=1.0), n=60)
+    assert all(len(trial.intermediate_values) == 20 for trial in all_audited.trials)
+    assert sum("audited" in trial.user_attrs for trial in all_audited.trials) > 10
+    none_audited, _ = searched(CurveStop(1, audit_share=0.0), n=60)
+    assert not any("audited" in trial.user_attrs for trial in none_audited.trials)
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_rule_built_anew_decides_as_the_uninterrupted_one(learn: bool) -> None:
+    class BuiltAnew:
+        def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
+            return CurveStop(1, learn=learn, n_startup=10, refit_every=20).decide(study, trial, n_evaluations)
+
+    uninterrupted, _ = searched(CurveStop(1, learn=learn, n_startup=10, refit_every=20), n=32)
+    anew, _ = searched(BuiltAnew(), n=32)
+    assert [t.values for t in anew.trials] == [t.values for t in uninterrupted.trials]
+    assert any("stopped_at" in t.user_attrs for t in anew.trials)
+
+
+def test_nothing_is_stopped_before_the_floor_or_without_trained_trials() -> None:
+    rule = CurveStop(1)
+    study = optuna.create_study(direction="maximize")
+    running = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 10), 0.1))
+    assert not rule.decide(study, running, 20).condemned
+    study, _ = searched(rule, n=30)
+    short = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 6), 0.0))
+    assert not rule.decide(study, short, 20).condemned
+    hopeless = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 7), 0.0))
+    hopeless.number = 30
+    decision = rule.decide(study, hopeless, 20)
+    assert decision.condemned
+    assert decision.probability < 0.02
+    assert decision.predicted < 0.5
+
+
+def test_the_median_rule_stops_what_is_below_the_middle_of_the_running_averages() -> None:
+    study = optuna.create_study(direction="maximize")
+    for end in (0.5, 0.6, 0.7, 0.8, 0.9):
+        study.add_trial(create_trial(value=end, intermediate_values={k: end * k / 10 for k in range(1, 11)}))
+
+    def decision(rewards: list[float]) -> Decision:
+        trial = create_trial(state=TrialState.RUNNING, intermediate_values=dict(enumerate(rewards, start=1)))
+        return MedianStop().decide(study, trial, 10)
+
+    median_average = 0.7 * np.mean(np.arange(1, 7)) / 10
+    assert decision([median_average - 0.01] * 6).stop
+    assert not decision([median_average + 0.01] * 6).stop
+    assert not decision([0.0] * 5).stop
+    assert not decision([0.0] * 10).stop
+    assert decision([0.1] * 6).predicted == pytest.approx(0.1 + 0.7 * 0.4)
