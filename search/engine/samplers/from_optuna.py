@@ -54,7 +54,8 @@ class BayesianSampler(OptunaSampler):
     def __init__(self, encoding: Encoding, seed: int, screen: Screen | None = None) -> None:
         if importlib.util.find_spec("torch") is None:
             raise TrainingUnavailable(
-                "Bayesian search needs torch, which is not installed", "pip install 'energy-lab[train]'"
+                "Bayesian search needs torch, which is not installed",
+                "install it where this project is installed: pip install -e '.[train]'",
             )
         super().__init__(encoding, seed, screen)
 
