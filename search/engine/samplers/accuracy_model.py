@@ -19,7 +19,7 @@ from search.engine.encoding import Codes, Encoding
 
 Floats = NDArray[np.float64]
 
-_PRIOR_WEIGHT, _PRIOR_WEIGHT_SD = np.log(0.1), 2.0
+_PRIOR_WEIGHT, _PRIOR_WEIGHT_SD = np.log(0.1), 1.2
 _PRIOR_SCALE, _PRIOR_SCALE_SD = 0.0, 1.0
 _PRIOR_NOISE, _PRIOR_NOISE_SD = np.log(0.03), 1.5
 _BOUNDS = ((-9.0, 3.0), (-4.0, 4.0), (-9.0, 1.0))

@@ -27,6 +27,7 @@ _MAX_FITTED = 300
 _N_CLIMBS = 3
 _MAX_STEPS = 6
 _FAR_BELOW = 1e9
+_CHUNK = 64
 
 
 class KnownPenaltySampler(SpaceSampler):
@@ -57,7 +58,7 @@ class KnownPenaltySampler(SpaceSampler):
         self.penalties = penalties
         self.n_startup, self.n_random, self.n_best = n_startup, n_random, n_best
         self.accuracy_bound = accuracy_bound
-        self._attributes = BlockAttributes(encoding)
+        self.attributes = BlockAttributes(encoding)
         self._fitted: tuple[list[int], Kernel, float, float] | None = None
 
     def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
@@ -66,16 +67,11 @@ class KnownPenaltySampler(SpaceSampler):
             least: Codes = drawn[np.argmin(self.penalties.of(drawn))]
             return least
         model = self._model(history)
-        threshold = self._threshold(model, history)
         candidates = self._candidates(history, rng)
-        scores = self._scores(candidates, model, threshold, history)
-        best: Codes = candidates[0]
-        best_score = -np.inf
-        for start in np.argsort(-scores)[:_N_CLIMBS]:
-            codes, score = self._climb(candidates[start], float(scores[start]), model, threshold, history)
-            if score > best_score:
-                best, best_score = codes, score
-        return best
+        acquisition = Acquisition(self, model, history)
+        starts, scores = acquisition.best(candidates, _N_CLIMBS)
+        climbed = [self._climb(*start, acquisition) for start in zip(starts, scores.tolist(), strict=True)]
+        return max(climbed, key=lambda each: each[1])[0]
 
     def _candidates(self, history: History, rng: np.random.Generator) -> Codes:
         best = history.codes[np.argsort(-history.rewards)[: self.n_best]]
@@ -85,44 +81,24 @@ class KnownPenaltySampler(SpaceSampler):
         untaken_rows: Codes = rows[free] if free.any() else rows
         return untaken_rows
 
-    def _climb(
-        self, codes: Codes, score: float, model: AccuracyModel, threshold: float, history: History
-    ) -> tuple[Codes, float]:
+    def _climb(self, codes: Codes, score: float, acquisition: Acquisition) -> tuple[Codes, float]:
         for _ in range(_MAX_STEPS):
-            around = self.encoding.neighbours(codes)
-            scores = self._scores(around, model, threshold, history)
-            top = int(np.argmax(scores))
-            if scores[top] <= score:
+            (top,), (top_score,) = acquisition.best(self.encoding.neighbours(codes), 1, floor=score)
+            if top_score <= score:
                 break
-            codes, score = around[top], float(scores[top])
+            codes, score = top, float(top_score)
         return codes, score
-
-    def _scores(self, rows: Codes, model: AccuracyModel, threshold: float, history: History) -> Floats:
-        """Logarithm of the expected improvement; far below it for what is taken, or cannot win."""
-        means, sds = model.predict(self._attributes.columns(rows))
-        penalties = self.penalties.of(rows)
-        scores = log_expected_improvement(means - penalties, sds, threshold)
-        incumbent = history.incumbent
-        hopeless = [is_hopeless(each, incumbent, self.accuracy_bound) for each in penalties.tolist()]
-        scores[hopeless] -= _FAR_BELOW
-        scores[[key(row) in history.taken for row in rows]] = -np.inf
-        return scores
-
-    def _threshold(self, model: AccuracyModel, history: History) -> float:
-        """What must be beaten: the best reward of a trial as the model sees it, without the luck of its training."""
-        means, _ = model.predict(self._attributes.columns(history.codes))
-        return float((means - history.penalties).max())
 
     def _model(self, history: History) -> AccuracyModel:
         accuracies = history.rewards + history.penalties
         kernel, centre, spread = self._kernel(history, accuracies)
-        columns = self._attributes.columns(history.codes)
+        columns = self.attributes.columns(history.codes)
         model = AccuracyModel(kernel, columns, accuracies, history.predicted_sds, centre, spread)
         running = [each for each in history.unfinished if each.params.keys() == set(self.encoding.names)]
         if not running:
             return model
         # What runs elsewhere counts as seen at its mean, so that two workers do not propose the same corner.
-        pending = self._attributes.columns(np.stack([self.encoding.codes(each.params) for each in running]))
+        pending = self.attributes.columns(np.stack([self.encoding.codes(each.params) for each in running]))
         believed, _ = model.predict(pending)
         sds = np.r_[history.predicted_sds, np.zeros(len(running))]
         return AccuracyModel(kernel, np.r_[columns, pending], np.r_[accuracies, believed], sds, centre, spread)
@@ -135,11 +111,51 @@ class KnownPenaltySampler(SpaceSampler):
             rows = np.unique(np.linspace(0, n - 1, min(n, _MAX_FITTED)).astype(int))
             seen = accuracies[rows]
             centre, spread = float(seen.mean()), max(float(seen.std()), 1e-6)
-            columns = self._attributes.columns(history.codes[rows])
+            columns = self.attributes.columns(history.codes[rows])
             extra = (history.predicted_sds[rows] / spread) ** 2
-            kernel = fit_kernel(columns, self._attributes.group, (seen - centre) / spread, extra)
+            kernel = fit_kernel(columns, self.attributes.group, (seen - centre) / spread, extra)
             self._fitted = (numbers, kernel, centre, spread)
         return self._fitted[1:]
+
+
+class Acquisition:
+    """The logarithm of the expected improvement for a state of the study.
+
+    Since penalties are not negative, the improvement without them is an upper bound. Architectures are looked at in
+    its order, and penalties asked for only as far as an architecture may still be among the best.
+    """
+
+    def __init__(self, sampler: KnownPenaltySampler, model: AccuracyModel, history: History) -> None:
+        self._sampler, self._model, self._history = sampler, model, history
+        self._incumbent = history.incumbent
+        means, _ = model.predict(sampler.attributes.columns(history.codes))
+        # The best reward as the model sees it: without the luck of a single training.
+        self._threshold = float((means - history.penalties).max())
+
+    def best(self, rows: Codes, n: int, floor: float = -np.inf) -> tuple[Codes, Floats]:
+        """The n best of these and their scores, best first; those below the floor may be left out of account.
+
+        What is taken has minus infinity; what cannot win, even at the accuracy bound, lies far below all else.
+        """
+        means, sds = self._model.predict(self._sampler.attributes.columns(rows))
+        bounds = log_expected_improvement(means, sds, self._threshold)
+        bounds[[key(row) in self._history.taken for row in rows]] = -np.inf
+        order = np.argsort(-bounds, kind="stable")
+        scores = np.full(len(rows), -np.inf)
+        for start in range(0, len(rows), _CHUNK):
+            chunk = order[start : start + _CHUNK]
+            if bounds[chunk[0]] <= max(floor, np.partition(scores, -n)[-n]):
+                break
+            scores[chunk] = self._exact(rows[chunk], means[chunk], sds[chunk], bounds[chunk])
+        top = np.argsort(-scores, kind="stable")[:n]
+        return rows[top], scores[top]
+
+    def _exact(self, rows: Codes, means: Floats, sds: Floats, bounds: Floats) -> Floats:
+        penalties = self._sampler.penalties.of(rows)
+        scores = log_expected_improvement(means - penalties, sds, self._threshold)
+        bound = self._sampler.accuracy_bound
+        scores[[is_hopeless(each, self._incumbent, bound) for each in penalties.tolist()]] -= _FAR_BELOW
+        return np.where(bounds == -np.inf, -np.inf, scores)
 
 
 def log_expected_improvement(means: Floats, sds: Floats, threshold: float) -> Floats:
