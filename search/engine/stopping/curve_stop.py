@@ -34,6 +34,7 @@ _MAX_CURVES = 300
 _N_CALIBRATION, _N_AUDITS = 60, 20
 _CALIBRATE_EVERY = 10
 _INFLATION_LIMITS = (1.0, 4.0)
+_STAGES = (1.0, 1.5, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class CurveStop:
         self._seen: dict[int, SeenCurve] = {}
         self._unlearned = default_model(N_FEATURES)
         self._fit: tuple[list[int], CurveModel] | None = None
-        self._calibration: tuple[CurveModel, list[int], float] | None = None
+        self._calibration: tuple[CurveModel, list[int], dict[int, float]] | None = None
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
         rewards = observed(trial)
@@ -101,7 +102,8 @@ class CurveStop:
         penalty = penalty_of(trial)
         seen = make_curves([rewards + penalty], n_evaluations)
         means, sds = model.predict_end(features_of(trial)[np.newaxis], seen)
-        sd = float(sds[0]) * self._inflation(curves, model, n_evaluations)
+        inflation = self._inflation(curves, model, n_evaluations)
+        sd = float(sds[0]) * next(each for n, each in reversed(inflation.items()) if n <= len(rewards))
         predicted = float(means[0]) - penalty
         probability = float(ndtr((predicted - incumbent) / sd))
         if probability >= self.delta:
@@ -137,10 +139,10 @@ class CurveStop:
             )
         return self._fit[1]
 
-    def _inflation(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> float:
-        """What predicted standard deviations are multiplied with."""
+    def _inflation(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> dict[int, float]:
+        """What predicted standard deviations are multiplied with, from so many evaluations on."""
         if self.audit_share == 0:
-            return 1.0
+            return {self.floor: 1.0}
         full = [curve for curve in curves if curve.trained and len(curve.accuracies) == n_evaluations]
         full = full[: len(full) // _CALIBRATE_EVERY * _CALIBRATE_EVERY]
         numbers = [curve.number for curve in full]
@@ -151,28 +153,32 @@ class CurveStop:
         return self._calibration[2]
 
 
-def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> float:
+def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> dict[int, float]:
     """Root mean square error of predicted ends, in predicted standard deviations, kept within 1 and 4.
+
+    Early predictions err differently from late ones, so each of a few stages has its own.
 
     Args:
         model: predicts.
         curves: trained to the end, all of one length.
-        floor: predictions are made from the first `floor` evaluations, and from twice as many.
+        floor: the first stage; the next ones are at 1.5, 2, 3 and 4 times as many evaluations.
+
+    Returns:
+        By the number of evaluations from which on it holds, rising.
     """
     if not curves:
-        return 1.0
+        return {floor: 1.0}
     features = np.stack([curve.features for curve in curves])
     ends = np.array([curve.accuracies[-1] for curve in curves])
     n_points = len(curves[0].accuracies)
-    scores = []
-    for n_seen in (floor, 2 * floor):
+    factors = {}
+    for n_seen in (int(floor * stage) for stage in _STAGES):
         if n_seen < n_points:
             beginnings = make_curves([curve.accuracies[:n_seen] for curve in curves], n_points)
             means, sds = model.predict_end(features, beginnings)
-            scores.append((ends - means) / sds)
-    if not scores:
-        return 1.0
-    return float(np.clip(np.sqrt(np.mean(np.square(scores))), *_INFLATION_LIMITS))
+            error = np.sqrt(np.mean(((ends - means) / sds) ** 2))
+            factors[n_seen] = float(np.clip(error, *_INFLATION_LIMITS))
+    return factors
 
 
 def features_of(trial: FrozenTrial) -> Floats:

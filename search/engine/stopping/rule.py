@@ -73,6 +73,7 @@ class MedianStop:
     def __init__(self, *, n_startup: int = 5, floor: int = 6) -> None:
         self.n_startup = n_startup
         self.floor = floor
+        self._curves: dict[int, Floats] = {}
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
         rewards = observed(trial)
@@ -80,13 +81,20 @@ class MedianStop:
         going_on = Decision(stop=False, predicted=float(rewards[-1]))
         if n_seen < self.floor or n_seen >= n_evaluations:
             return going_on
-        curves = [observed(each) for each in trained(study)]
+        curves = self._trained_curves(study)
         averages = [curve[:n_seen].mean() for curve in curves if len(curve) >= n_seen]
         if len(averages) < self.n_startup or rewards.max() >= np.median(averages):
             return going_on
         gains = [curve[-1] - curve[n_seen - 1] for curve in curves if len(curve) >= n_seen]
         predicted = min(float(rewards[-1] + np.mean(gains)), incumbent(study))
         return Decision(True, predicted, float(np.std(gains)), 0.0, condemned=True)
+
+    def _trained_curves(self, study: Study) -> list[Floats]:
+        trials = trained(study)
+        for trial in trials:
+            if trial.number not in self._curves:
+                self._curves[trial.number] = observed(trial)
+        return [self._curves[trial.number] for trial in trials]
 
 
 def incumbent(study: Study) -> float:

@@ -65,10 +65,12 @@ def seen_curves(n: int, off_by: float) -> list[SeenCurve]:
 
 def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction() -> None:
     model = fitted()
-    assert 1.0 <= calibrate(model, seen_curves(40, 0.0), 6) < 1.8
-    assert calibrate(model, seen_curves(40, 0.05), 6) > 2.0
-    assert calibrate(model, seen_curves(40, 0.5), 6) == 4.0
-    assert calibrate(model, [], 6) == 1.0
+    assert all(1.0 <= factor < 1.8 for factor in calibrate(model, seen_curves(40, 0.0), 6).values())
+    assert calibrate(model, [], 6) == {6: 1.0}
+    surprised = calibrate(model, seen_curves(40, 0.05), 6)
+    assert list(surprised) == [6, 9, 12, 18]
+    assert surprised[12] > 2.0 > surprised[18]
+    assert calibrate(model, seen_curves(40, 0.5), 6)[6] == 4.0
 
 
 def searched(rule: StopRule, n: int = 120, seed: int = 3) -> tuple[Study, Formula]:
