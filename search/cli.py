@@ -11,15 +11,17 @@ import sys
 
 import typer
 
-from search.commands import space
+from search.commands import run, space, studies
 from search.commands.paper import paper
-from search.errors import SearchError
+from search.errors import SearchError, StorageUnusable
 
 BAD_INPUT = 2
+STORAGE_UNUSABLE = 5
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Search spaces, networks and the search.")
 app.add_typer(space.app, name="space")
-app.command()(paper)
+for command in (run.run, run.init, run.worker, studies.best, studies.show, studies.export, paper):
+    app.command()(command)
 
 
 def main() -> None:
@@ -27,6 +29,26 @@ def main() -> None:
     try:
         app()
     except SearchError as error:
-        typer.echo(f"error: {error.problem}", err=True)
-        typer.echo(f"hint: {error.hint}", err=True)
-        sys.exit(BAD_INPUT)
+        _explain(error.problem, error.hint)
+        sys.exit(STORAGE_UNUSABLE if isinstance(error, StorageUnusable) else BAD_INPUT)
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        _explain(str(error), str(getattr(error, "hint", "")))
+        sys.exit(code)
+
+
+def _code_of(error: Exception) -> int | None:
+    """The exit code of an error of the packages below; None for a defect of the program."""
+    from db.errors import DbError, StudyMismatch
+    from predictor.errors import PredictorError
+
+    if isinstance(error, (PredictorError, StudyMismatch)):
+        return BAD_INPUT
+    return STORAGE_UNUSABLE if isinstance(error, DbError) else None
+
+
+def _explain(problem: str, hint: str) -> None:
+    typer.echo(f"error: {problem}", err=True)
+    typer.echo(f"hint: {hint}", err=True)

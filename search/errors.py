@@ -7,6 +7,7 @@
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
+        ├── UnknownEffort       a name that no effort has
         ├── UnknownReward       a name that no preset of the reward has
         ├── UnknownAlgorithm    a name that no search algorithm has
         ├── UnknownStopRule     a name that no rule for stopping has
@@ -15,6 +16,11 @@
         ├── BadList             a file that should list networks and does not
         ├── WrongHash           a hash that is not that of the network beside it
         ├── SpaceExhausted      more different architectures asked for than the space holds
+        ├── UnknownSettings     a study of another format
+        ├── TrialMissing        no finished trial of this number, or its file is gone
+        ├── StudyMissing        no study of this name
+        ├── StorageUnusable     the search engine's storage cannot be reached, or vanished
+        ├── PredictorUnfit      no energy predictor, or one for another space
         ├── DataMissing         a data set's file or folder is not there
         ├── DataBroken          files of a data set cannot be read
         ├── BuildFailed         a model file cannot be written
@@ -73,6 +79,10 @@ class UnknownNetwork(StableError):
     """No baseline has this name."""
 
 
+class UnknownEffort(StableError):
+    """No effort has this name."""
+
+
 class UnknownReward(StableError):
     """No preset of the reward has this name."""
 
@@ -103,6 +113,26 @@ class WrongHash(StableError):
 
 class SpaceExhausted(StableError):
     """More different architectures were asked for than the space holds."""
+
+
+class UnknownSettings(StableError):
+    """A study was made by another version of this project."""
+
+
+class TrialMissing(StableError):
+    """No finished trial has this number, or its network's file is gone."""
+
+
+class StudyMissing(StableError):
+    """No study has this name."""
+
+
+class StorageUnusable(StableError):
+    """The search engine's storage cannot be reached, or vanished."""
+
+
+class PredictorUnfit(StableError):
+    """There is no energy predictor, or it is one for another space."""
 
 
 class DataMissing(StableError):

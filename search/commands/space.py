@@ -44,7 +44,7 @@ def show(
     from search.tflite.writer import write_tflite
 
     found = read_network_name(network)
-    print_table(_baseline_table(found) if isinstance(found, Baseline) else _architecture_table(found))
+    print_table(_baseline_table(found) if isinstance(found, Baseline) else architecture_table(found))
     typer.echo(f"size  {len(write_tflite(found, seed=0)) / 1e3:.2f} kB as int8 .tflite")
     typer.echo(f"text  {found.text}")
     typer.echo(f"hash  {found.architecture_hash}")
@@ -100,7 +100,8 @@ def _space_table(space: Space) -> Table:
     return table
 
 
-def _architecture_table(network: Architecture) -> Table:
+def architecture_table(network: Architecture) -> Table:
+    """Blocks, strides, FLOPs and parameters, as the paper's Table 2 prints a network."""
     from search.count import count_graph
     from search.graph import build_graph, place_strides
     from search.spaces import space_named

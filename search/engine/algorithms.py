@@ -88,6 +88,12 @@ _ALGORITHMS: dict[str, Callable[[Settings], SpaceSampler]] = {
 ALGORITHM_NAMES = tuple(_ALGORITHMS)
 
 
+def check_algorithm(name: str) -> None:
+    """Returns when there is an algorithm of this name; UnknownAlgorithm when not."""
+    if name not in _ALGORITHMS:
+        raise UnknownAlgorithm(f"no search algorithm {name!r}", f"algorithms: {', '.join(ALGORITHM_NAMES)}")
+
+
 def build_sampler(name: str, settings: Settings) -> SpaceSampler:
     """The sampler of this name.
 
@@ -96,7 +102,5 @@ def build_sampler(name: str, settings: Settings) -> SpaceSampler:
         MissingPenalties: it needs penalties, and there are none.
         TrainingUnavailable: it needs torch, which is not installed.
     """
-    build = _ALGORITHMS.get(name)
-    if build is None:
-        raise UnknownAlgorithm(f"no search algorithm {name!r}", f"algorithms: {', '.join(ALGORITHM_NAMES)}")
-    return build(settings)
+    check_algorithm(name)
+    return _ALGORITHMS[name](settings)

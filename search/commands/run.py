@@ -1,0 +1,176 @@
+"""`search init`, `search run`, `search worker`: search for networks."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from db.rows import TrialSpec
+    from search.studies.settings import StudySettings
+    from search.studies.start import Started
+
+INTERRUPTED = 130
+
+Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall have in all.")]
+Name = Annotated[str, typer.Option("--study", help="Name of the study; one of that name goes on.")]
+Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
+Storage = Annotated[
+    str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
+]
+Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
+Data = Annotated[
+    Path | None, typer.Option("--audioset", help="Folder with AudioSet. [default: synthetic sounds, made here]")
+]
+Space = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
+Algorithm = Annotated[
+    str, typer.Option("--algorithm", help="Who proposes: known-penalty, bayesian, hybrid, hyperfirefly, ...")
+]
+Stopping = Annotated[str, typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp.")]
+RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
+EffortName = Annotated[
+    str, typer.Option("--effort", help="smoke (shows that all works), quick (a minute a trial) or thorough.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
+
+DEFAULT_PREDICTOR = Path("energy-model")
+"""Where `lab fit-rf` writes."""
+
+
+def run(
+    trials: Trials = 20,
+    study: Name = "search",
+    db: Db = "lab.db",
+    storage: Storage = None,
+    predictor: Predictor = DEFAULT_PREDICTOR,
+    audioset: Data = None,
+    space: Space = "audio2d",
+    algorithm: Algorithm = "known-penalty",
+    stopping: Stopping = "tsgp",
+    reward: RewardName = "b",
+    effort: EffortName = "quick",
+    seed: Seed = 1,
+) -> None:
+    """Searches for audio classifiers that are accurate, frugal and small.
+
+    Each trial is trained with int8 quantization-aware training; its reward is the accuracy of the int8 file less what
+    predicted energy and size cost above their limits. Running the same command again goes on where it stopped, after
+    kill -9 too; a larger --trials extends the study.
+
+    Exit codes: 0 done; 2 wrong usage, data, predictor or study; 5 record or storage unusable; 130 interrupted.
+    """
+    from search.studies.start import Asked, start_study
+
+    asked = Asked(study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed)
+    with start_study(asked, _say) as started:
+        _work(started, trials)
+
+
+def init(
+    study: Name = "search",
+    db: Db = "lab.db",
+    storage: Storage = None,
+    predictor: Predictor = DEFAULT_PREDICTOR,
+    audioset: Data = None,
+    space: Space = "audio2d",
+    algorithm: Algorithm = "known-penalty",
+    stopping: Stopping = "tsgp",
+    reward: RewardName = "b",
+    effort: EffortName = "quick",
+    seed: Seed = 1,
+) -> None:
+    """Makes a study for workers: schema and settings, before the first of them starts.
+
+    Exit codes: as `search run`.
+    """
+    from search.studies.start import Asked, start_study
+
+    asked = Asked(study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed)
+    with start_study(asked, _say) as started:
+        typer.echo(f"study {study} stands at {started.url}")
+        typer.echo(f"next: search worker --study {study} --storage {started.url}   on as many machines as you like")
+
+
+def worker(
+    study: Name = "search",
+    storage: Storage = None,
+    db: Db = "lab.db",
+    predictor: Predictor = DEFAULT_PREDICTOR,
+    audioset: Data = None,
+    trials: Trials = 20,
+) -> None:
+    """Works on a study that `search init` or `search run` has made; any number may do so, on any machines.
+
+    Predictor and data must be those of the study. Exit codes: as `search run`.
+    """
+    from search.studies.start import join_study
+
+    with join_study(study, db, storage, predictor, audioset, _say) as started:
+        _work(started, trials)
+
+
+def _work(started: Started, n_trials: int) -> None:
+    with _polite_interrupt() as should_stop:
+        try:
+            started.worker(_Lines(started.settings, n_trials)).run(n_trials, should_stop)
+        except KeyboardInterrupt:
+            _say("Stopped at once; the training under way is taken up again by the same command.")
+            raise typer.Exit(INTERRUPTED) from None
+        interrupted = should_stop()
+    from search.commands.studies import print_best
+
+    print_best(started.db, started.study_id, n_rows=10)
+    typer.echo(f"next: search show NUMBER --study {started.name} --db {started.db.shown}")
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+class _Lines:
+    """A line for every finished trial."""
+
+    def __init__(self, settings: StudySettings, n_trials: int) -> None:
+        self._n_trials = n_trials
+        self._best = float("-inf")
+        self._mark = "SYNTHETIC data  " if settings.data_synthetic else ""
+
+    def __call__(self, trial: TrialSpec) -> None:
+        if trial.state == "trained":
+            self._best = max(self._best, trial.reward)
+        accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
+        size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
+        _say(
+            f"{self._mark}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  {trial.energy_mj:.2f} mJ  "
+            f"{size:>8}  reward {trial.reward:.4f}  best {self._best:.4f}  {trial.duration_s:.0f} s"
+        )
+
+
+@contextmanager
+def _polite_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once asks to stop after the trial, twice (and SIGTERM) raises KeyboardInterrupt."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked or number != signal.SIGINT:
+            raise KeyboardInterrupt
+        asked = True
+        _say("\nEnding after this trial; Ctrl-C again stops at once.")
+
+    before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,123 @@
+"""`search best`, `search show`, `search export`, `search dashboard`: what a search has found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.commands.tables import new_table, print_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from db.database import Database
+    from db.rows import StudyRow, TrialSpec
+
+Name = Annotated[str, typer.Option("--study", help="Name of the study.")]
+Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
+Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A trial's number, as `search best` prints it.")]
+
+
+def best(
+    study: Name = "search",
+    db: Db = "lab.db",
+    top: Annotated[int, typer.Option("--top", min=1, help="How many to print.")] = 10,
+) -> None:
+    """Prints the best trained networks of a study, and what stopping has saved."""
+    from db.database import open_database
+    from db.studies import find_study
+
+    with open_database(db, create=False) as database:
+        print_best(database, find_study(database, study).study_id, top)
+
+
+def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
+    """Prints one trial: its blocks as in the paper's Table 2, accuracies, energy and size."""
+    from db.database import open_database
+    from search.architecture import parse
+    from search.commands.space import architecture_table
+
+    with open_database(db, create=False) as database:
+        row, trial = _found(database, study, number)
+    print_table(architecture_table(parse(trial.architecture.text)))
+    marks = " ".join(mark for mark, on in (("SIMULATED", row.simulated), ("SYNTHETIC", row.synthetic)) if on)
+    typer.echo(f"study    {row.name}{f'   {marks}' if marks else ''}")
+    for name, text in _facts(trial):
+        typer.echo(f"{name:<8} {text}")
+
+
+def export(
+    number: Number,
+    out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
+    study: Name = "search",
+    db: Db = "lab.db",
+) -> None:
+    """Writes the int8 .tflite file of a trained trial, and a card beside it (same name, .md)."""
+    from db.database import open_database
+    from search.studies.export import export_trial
+
+    with open_database(db, create=False) as database:
+        row, trial = _found(database, study, number)
+        card = export_trial(database, row, trial, out)
+    typer.echo(f"{out} and {card.name}; next: lab measure --models {out.parent}", err=True)
+
+
+def print_best(db: Database, study_id: int, n_rows: int) -> None:
+    """The table of the best, on stdout."""
+    from db.studies import list_trials
+
+    trials = list_trials(db, study_id)
+    trained = sorted((t for t in trials if t.state == "trained"), key=lambda t: (-t.reward, t.number))
+    print_table(_best_table(trained[:n_rows], len(trained)))
+    n_stopped = len(trials) - len(trained)
+    if n_stopped and trained:
+        full_s = sum(t.duration_s for t in trained) / len(trained)
+        spent_s = sum(t.duration_s for t in trials)
+        saved = 1 - spent_s / (full_s * len(trials))
+        typer.echo(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
+
+
+def _best_table(trials: list[TrialSpec], n_trained: int) -> Table:
+    headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
+    table = new_table(f"Best of {n_trained} trained networks", headers)
+    for trial in trials:
+        size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
+        table.add_row(
+            str(trial.number + 1),
+            f"{trial.reward:.4f}",
+            f"{trial.accuracy or 0:.1%}",
+            f"{trial.float_accuracy or 0:.1%}",
+            f"{trial.energy_mj:.2f}",
+            size,
+            f"{trial.architecture.flops / 1e6:.2f}",
+            f"{trial.architecture.n_params / 1e3:.1f}",
+        )
+    return table
+
+
+def _found(db: Database, study: str, number: int) -> tuple[StudyRow, TrialSpec]:
+    from db.studies import find_study, list_trials
+    from search.errors import TrialMissing
+
+    row = find_study(db, study)
+    trials = {trial.number + 1: trial for trial in list_trials(db, row.study_id)}
+    if number not in trials:
+        known = f"it has 1 to {max(trials)}" if trials else "it has none yet"
+        raise TrialMissing(f"study {study} has no finished trial {number}", f"{known}; `search best` prints them")
+    return row, trials[number]
+
+
+def _facts(trial: TrialSpec) -> list[tuple[str, str]]:
+    course = f"{trial.number + 1}, {trial.state}, {trial.duration_s:.0f} s, {trial.n_evaluations} evaluations"
+    facts = [("trial", course)]
+    if trial.accuracy is not None and trial.float_accuracy is not None:
+        facts.append(("accuracy", f"{trial.accuracy:.2%} int8, {trial.float_accuracy:.2%} float (validation)"))
+    energy = f"{trial.energy_mj:.3f} mJ predicted, {trial.energy_low_mj:.3f} to {trial.energy_high_mj:.3f}"
+    facts.append(("energy", energy))
+    if trial.model is not None:
+        facts.append(("size", f"{trial.model.size_bytes / 1e3:.2f} kB"))
+    facts.append(("reward", f"{trial.reward:.4f}, penalty {trial.penalty:.4f}"))
+    facts.append(("text", trial.architecture.text))
+    return facts

@@ -1,0 +1,68 @@
+"""A trained network, taken out of a study: its .tflite file and a card that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from db.database import Database
+from db.rows import StudyRow, TrialSpec
+from search.errors import TrialMissing
+from search.tflite.build import build_failed
+
+
+def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> Path:
+    """Copies the file of a trained trial, and writes a Markdown card beside it; returns the card's path.
+
+    Raises:
+        TrialMissing: the trial was stopped, or its file is gone or damaged.
+        BuildFailed: the file or the card cannot be written.
+    """
+    if trial.model is None:
+        hint = "a stopped training has no network: `search best` prints those that were trained to the end"
+        raise TrialMissing(f"trial {trial.number + 1} of {study.name} was stopped", hint)
+    source = db.files_dir / "networks" / trial.model.name
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        hint = "it was trained on another computer, or deleted: copy it there from the worker that trained it"
+        raise TrialMissing(f"{source} cannot be read: {error.strerror}", hint) from error
+    if hashlib.sha256(data).hexdigest() != trial.model.sha256:
+        raise TrialMissing(f"{source} is damaged", "copy it again from the worker that trained it")
+    card = out.with_suffix(".md")
+    for path, content in ((out, data), (card, _card(study, trial).encode())):
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except OSError as error:
+            raise build_failed(error, path) from error
+    return card
+
+
+def _card(study: StudyRow, trial: TrialSpec) -> str:
+    settings = study.settings
+    assert trial.model is not None
+    rows = [
+        ("accuracy, int8 file, validation split", f"{trial.accuracy or 0:.2%}"),
+        ("accuracy, float model, validation split", f"{trial.float_accuracy or 0:.2%}"),
+        ("data", f"{settings['data']}"),
+        (
+            "energy per inference, predicted",
+            f"{trial.energy_mj:.3f} mJ ({trial.energy_low_mj:.3f} to {trial.energy_high_mj:.3f})"
+            + (", SIMULATED bench" if study.simulated else ""),
+        ),
+        ("size", f"{trial.model.size_bytes / 1e3:.2f} kB"),
+        ("FLOPs", f"{trial.architecture.flops / 1e6:.2f} M"),
+        ("parameters", f"{trial.architecture.n_params / 1e3:.2f} k"),
+        ("reward", f"{trial.reward:.4f} ({settings['reward']}), penalty {trial.penalty:.4f}"),
+        ("found by", f"study {study.name}, trial {trial.number + 1}, {settings['algorithm']}, seed {settings['seed']}"),
+        ("training", f"{settings['recipe']}, seed {trial.seed}"),
+        ("sha256", trial.model.sha256),
+    ]
+    table = "\n".join(f"| {name} | {text} |" for name, text in rows)
+    return (
+        f"# {trial.model.sha256[:12]}\n\nInput int8 (1, 196, 40) log-mel, standardised; output int8, nine classes.\n\n"
+        f"| | |\n|---|---|\n{table}\n\n    {trial.architecture.text}\n"
+    )

@@ -1,0 +1,245 @@
+"""One worker of a search: proposes, trains, stops, tells, records, until the study has enough trials.
+
+    ask -> known costs -> train (reporting, perhaps stopped) -> int8 file -> reward -> tell -> record
+
+Any number of workers, on any machines, do the same on one storage. Killed at any moment, a worker loses the training
+it was at; the next one to start takes that trial up again under its number. What is told stands in the storage; the
+record follows, and is brought up to date at every start.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from db.database import Database
+from db.rows import ArchitectureSpec, ModelSpec, TrialSpec
+from db.studies import list_trials, record_trial
+from search.architecture import Architecture
+from search.audio.examples import SoundData
+from search.engine.encoding import Encoding
+from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, finished, stopped
+from search.engine.stopping.rule import StopRule
+from search.graph import build_graph
+from search.layers import Graph
+from search.studies.costs import KnownCosts
+from search.studies.ownership import adopt_abandoned, sign
+from search.studies.settings import StudySettings
+from search.tflite.build import build_failed
+from search.training.recipe import Recipe
+from search.training.trainer import Evaluation, Stopped, Trained, Watch, train
+
+log = logging.getLogger(__name__)
+
+_ACCURACY, _FLOAT_ACCURACY, _SHA256, _FILE_BYTES = "accuracy", "float_accuracy", "file_sha256", "file_bytes"
+_N_EVALUATIONS, _DURATION_S, _SEED, _FINISHED_UTC = "n_evaluations", "duration_s", "training_seed", "finished_utc"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where the time comes from.
+
+    Args:
+        utc: of the calendar, aware.
+        monotonic_s: for durations.
+    """
+
+    utc: Callable[[], datetime]
+    monotonic_s: Callable[[], float]
+
+
+Trainer = Callable[[Graph, SoundData, Recipe, int, Watch], Trained]
+"""Trains a network from a seed; raises Stopped when whoever watches has seen enough."""
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """What a worker needs.
+
+    Args:
+        study: Optuna's, its sampler set.
+        settings: of the study.
+        study_id: of the study in the record.
+        db: the record.
+        files_dir: where trained files go.
+        data: what networks learn.
+        costs: known before training.
+        rule: stops hopeless trainings.
+        clock: the time.
+        observe: told every finished trial.
+        train: how a network is trained.
+    """
+
+    study: Any
+    settings: StudySettings
+    study_id: int
+    db: Database
+    files_dir: Path
+    data: SoundData
+    costs: KnownCosts
+    rule: StopRule
+    clock: Clock
+    observe: Callable[[TrialSpec], None] = lambda trial: None
+    train: Trainer = train
+
+    def run(self, n_trials: int, should_stop: Callable[[], bool]) -> int:
+        """Works until the study has `n_trials` finished trials, or `should_stop` says so between two.
+
+        Returns:
+            How many trials this worker has finished.
+
+        Raises:
+            SearchError, DbError: with what to do; nothing that was finished is lost.
+        """
+        self.record_missing()
+        n_done = 0
+        while not should_stop():
+            trial = self._next(n_trials)
+            if trial is None:
+                break
+            self._finish(trial)
+            n_done += 1
+        return n_done
+
+    def record_missing(self) -> None:
+        """Brings the record up to date with the storage: a worker may have died between the two."""
+        known = {trial.number for trial in list_trials(self.db, self.study_id)}
+        for frozen in finished(self.study):
+            if frozen.number not in known:
+                record_trial(self.db, self.study_id, self._as_row(frozen))
+
+    def _next(self, n_trials: int) -> Any | None:
+        adopted = adopt_abandoned(self.study, self.clock.utc())
+        if adopted is not None:
+            log.info("trial %d is taken up again", adopted.number)
+            return adopted
+        from optuna.trial import TrialState
+
+        alive = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
+        if len(alive) >= n_trials:
+            return None
+        trial = self.study.ask()
+        sign(trial, self.clock.utc())
+        return trial
+
+    def _finish(self, trial: Any) -> None:
+        encoding = Encoding(self.settings.search_space, self.settings.options)
+        for name, distribution in encoding.distributions.items():
+            trial._suggest(name, distribution)
+        architecture = encoding.architecture(trial.params)
+        known = self.costs.known(architecture)
+        known.write(trial)
+        seed = training_seed(self.settings.seed, architecture)
+        trial.set_user_attr(_SEED, seed)
+        began_s = self.clock.monotonic_s()
+        watch = _Watch(self, trial, known)
+        try:
+            trained = self.train(build_graph(architecture), self.data, self.settings.recipe, seed, watch)
+        except Stopped as stop:
+            reward = watch.predicted
+            trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
+        else:
+            reward = trained.accuracy - self._keep(trial, known, trained)
+            trial.set_user_attr(_N_EVALUATIONS, len(trained.curve))
+        trial.set_user_attr(_DURATION_S, self.clock.monotonic_s() - began_s)
+        trial.set_user_attr(_FINISHED_UTC, self.clock.utc().isoformat())
+        self.study.tell(trial.number, reward, skip_if_finished=True)
+        row = self._as_row(self.study.get_trials(deepcopy=False)[trial.number])
+        record_trial(self.db, self.study_id, row)
+        self.observe(row)
+
+    def _keep(self, trial: Any, known: Known, trained: Trained) -> float:
+        """Stores the file and what was measured of it; returns the penalty."""
+        sha256 = hashlib.sha256(trained.tflite).hexdigest()
+        path = self.files_dir / f"{sha256}.tflite"
+        try:
+            self.files_dir.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_bytes(trained.tflite)
+            part.replace(path)
+        except OSError as error:
+            raise build_failed(error, path) from error
+        trial.set_user_attr(_ACCURACY, trained.accuracy)
+        trial.set_user_attr(_FLOAT_ACCURACY, trained.float_accuracy)
+        trial.set_user_attr(_SHA256, sha256)
+        trial.set_user_attr(_FILE_BYTES, len(trained.tflite))
+        return known.penalty
+
+    def _as_row(self, frozen: Any) -> TrialSpec:
+        attrs, known = frozen.user_attrs, Known.read(frozen)
+        architecture = Encoding(self.settings.search_space, self.settings.options).architecture(frozen.params)
+        cut = stopped(frozen)
+        model = None
+        if not cut:
+            sha256 = attrs[_SHA256]
+            model = ModelSpec(sha256=sha256, size_bytes=attrs[_FILE_BYTES], name=f"{sha256}.tflite")
+        return TrialSpec(
+            number=frozen.number,
+            state="stopped" if cut else "trained",
+            architecture=architecture_row(architecture, known),
+            reward=frozen.value,
+            penalty=known.penalty,
+            energy_mj=known.energy_mj,
+            energy_low_mj=known.energy_low_mj,
+            energy_high_mj=known.energy_high_mj,
+            accuracy=None if cut else attrs[_ACCURACY],
+            float_accuracy=None if cut else attrs[_FLOAT_ACCURACY],
+            n_evaluations=attrs[_N_EVALUATIONS],
+            duration_s=attrs[_DURATION_S],
+            seed=attrs[_SEED],
+            model=model,
+            finished_utc=datetime.fromisoformat(attrs[_FINISHED_UTC]),
+        )
+
+
+def architecture_row(architecture: Architecture, known: Known) -> ArchitectureSpec:
+    """An architecture as the record keeps it."""
+    return ArchitectureSpec(
+        hash=architecture.architecture_hash,
+        space=architecture.space,
+        text=architecture.text,
+        params=architecture.to_params(),
+        flops=known.flops,
+        n_params=known.n_params,
+    )
+
+
+def training_seed(study_seed: int, architecture: Architecture) -> int:
+    """Of the weights and the order of examples: the same whenever, and wherever, a trial is trained again."""
+    digest = hashlib.sha256(f"{study_seed}:{architecture.architecture_hash}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31
+
+
+class _Watch:
+    """Reports a training to the study, and asks the rule whether to stop it."""
+
+    def __init__(self, worker: Worker, trial: Any, known: Known) -> None:
+        self._worker, self._trial, self._known = worker, trial, known
+        self._reported = dict(_frozen(worker.study, trial).intermediate_values)
+        self.predicted = 0.0
+
+    def __call__(self, evaluation: Evaluation) -> bool:
+        sign(self._trial, self._worker.clock.utc())
+        step = evaluation.ordinal
+        if step not in self._reported:
+            self._trial.report(evaluation.accuracy - self._known.penalty, step)
+        # A trial that was taken up again has later values already: the rule must not see them.
+        seen = copy.copy(_frozen(self._worker.study, self._trial))
+        seen.intermediate_values = {k: value for k, value in seen.intermediate_values.items() if k <= step}
+        decision = self._worker.rule.decide(self._worker.study, seen, self._worker.settings.recipe.n_evaluations)
+        if decision.condemned:
+            self._trial.set_user_attr(PREDICTED, decision.predicted)
+            self._trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
+            self._trial.set_user_attr(STOPPED_AT if decision.stop else AUDITED, step)
+        self.predicted = decision.predicted
+        return decision.stop
+
+
+def _frozen(study: Any, trial: Any) -> Any:
+    return study.get_trials(deepcopy=False)[trial.number]

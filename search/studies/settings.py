@@ -1,0 +1,80 @@
+"""What a study is: everything that would make its rewards incomparable with another study's.
+
+Kept with the study itself and in the record, and held against what a person asks for when a study goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.errors import UnknownSettings
+from search.space import Space
+from search.spaces import space_named
+from search.training.recipe import Recipe
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """A study.
+
+    Args:
+        space: its name.
+        options: of the space, all of them.
+        algorithm: who proposes; see search.engine.algorithms.
+        stopping: who stops hopeless trainings; see search.engine.stopping.
+        reward: name of a preset, see search.reward.
+        seed: of proposals and trainings.
+        data: name of the data set.
+        data_sha256: of its numbers.
+        effort: its name, see `effort`.
+        recipe: how networks are trained.
+        predictor_sha256: of the rows that the energy predictor was fitted to.
+        predictor_simulated: whether these are of a simulated bench.
+        data_synthetic: whether the sounds are synthesised.
+    """
+
+    space: str
+    options: tuple[tuple[str, str], ...]
+    algorithm: str
+    stopping: str
+    reward: str
+    seed: int
+    data: str
+    data_sha256: str
+    effort: str
+    recipe: Recipe
+    predictor_sha256: str
+    predictor_simulated: bool
+    data_synthetic: bool
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        plain = dataclasses.asdict(self)
+        return {"format": FORMAT, **plain, "options": [list(pair) for pair in self.options]}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> StudySettings:
+        """What `to_plain` gave.
+
+        Raises:
+            UnknownSettings: of another format.
+        """
+        if plain.get("format") != FORMAT:
+            raise UnknownSettings(
+                f"the study's settings have format {plain.get('format')}, this version reads {FORMAT}",
+                "go on with the version that began the study, or start one of another name",
+            )
+        values = {field.name: plain[field.name] for field in dataclasses.fields(cls)}
+        values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
+        values["recipe"] = Recipe(**plain["recipe"])
+        return cls(**values)
+
+    @property
+    def search_space(self) -> Space:
+        """The space itself."""
+        return space_named(self.space)

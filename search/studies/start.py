@@ -1,0 +1,235 @@
+"""Starting or joining a search: predictor, data, storage and record brought together, and held against the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from db.database import Database, open_database
+from db.rows import StudySpec, TrialSpec
+from db.studies import ensure_study
+from search.audio.audioset import load_audioset
+from search.audio.examples import SoundData
+from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
+from search.errors import PredictorUnfit
+from search.features import feature_columns
+from search.reward import reward_named
+from search.spaces import space_named
+from search.studies.effort import effort_named
+from search.studies.settings import StudySettings
+from search.studies.storage import create_study, default_url, load_study, settings_of
+
+if TYPE_CHECKING:
+    from predictor.artefact import SavedPredictor
+    from search.studies.loop import Worker
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks for; see the options of `search run`."""
+
+    study: str
+    db: str
+    storage: str | None
+    predictor: Path
+    audioset: Path | None
+    space: str
+    algorithm: str
+    stopping: str
+    reward: str
+    effort: str
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Started:
+    """A study that can be worked on.
+
+    Args:
+        name, url: of the study and its storage.
+        settings: it was made with.
+        study: Optuna's.
+        db: the record.
+        study_id: in the record.
+        data: what networks learn.
+        saved: the energy predictor.
+    """
+
+    name: str
+    url: str
+    settings: StudySettings
+    study: Any
+    db: Database
+    study_id: int
+    data: SoundData
+    saved: SavedPredictor
+
+    def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
+        """A worker of this process."""
+        import time
+
+        from search.engine.algorithms import Settings, build_sampler
+        from search.engine.encoding import Encoding
+        from search.engine.stopping.rules import build_stop_rule
+        from search.studies.costs import KnownCosts
+        from search.studies.loop import Clock, Worker
+
+        settings = self.settings
+        costs = KnownCosts(self.saved.predictor, reward_named(settings.reward))
+        encoding = Encoding(settings.search_space, settings.options)
+        self.study.sampler = build_sampler(
+            settings.algorithm, Settings(encoding, settings.seed, costs.penalties, skip_hopeless=True)
+        )
+        return Worker(
+            study=self.study,
+            settings=settings,
+            study_id=self.study_id,
+            db=self.db,
+            files_dir=self.db.files_dir / "networks",
+            data=self.data,
+            costs=costs,
+            rule=build_stop_rule(settings.stopping, settings.seed),
+            clock=Clock(lambda: datetime.now(UTC), time.monotonic),
+            observe=observe,
+        )
+
+
+@contextmanager
+def start_study(asked: Asked, say: Say) -> Iterator[Started]:
+    """The study of a name, made if there is none.
+
+    Raises:
+        SearchError, PredictorError, DbError: something is missing, unfit or another study's.
+    """
+    from search.engine.algorithms import check_algorithm
+    from search.engine.stopping.rules import build_stop_rule
+
+    space = space_named(asked.space)
+    reward_named(asked.reward)
+    check_algorithm(asked.algorithm)
+    build_stop_rule(asked.stopping, asked.seed)
+    effort = effort_named(asked.effort)
+    saved = load_predictor(asked.predictor, asked.space)
+    data = load_data(asked.audioset, effort.clips, say)
+    settings = StudySettings(
+        space=asked.space,
+        options=space.default_options,
+        algorithm=asked.algorithm,
+        stopping=asked.stopping,
+        reward=asked.reward,
+        seed=asked.seed,
+        data=data.name,
+        data_sha256=data.sha256,
+        recipe=effort.recipe,
+        effort=effort.name,
+        predictor_sha256=str(saved.manifest["data_sha256"]),
+        predictor_simulated=saved.predictor.simulated,
+        data_synthetic=data.synthetic,
+    )
+    url = asked.storage or default_url(asked.db)
+    with open_database(asked.db) as db:
+        # The record refuses other settings before the storage is touched.
+        study_id = _recorded(db, asked.study, settings)
+        study = create_study(url, asked.study, settings)
+        yield Started(asked.study, url, settings, study, db, study_id, data, saved)
+
+
+@contextmanager
+def join_study(
+    name: str, db_url: str, storage: str | None, predictor: Path, audioset: Path | None, say: Say
+) -> Iterator[Started]:
+    """A study that is there already.
+
+    Raises:
+        StudyMissing: it is not. PredictorUnfit, DataMissing: predictor or data are not the study's.
+    """
+    url = storage or default_url(db_url)
+    study = load_study(url, name)
+    settings = settings_of(study)
+    saved = load_predictor(predictor, settings.space)
+    data = load_data(audioset, effort_named(settings.effort).clips, say)
+    for what, own, theirs in (
+        ("predictor", str(saved.manifest["data_sha256"]), settings.predictor_sha256),
+        ("data", data.sha256, settings.data_sha256),
+    ):
+        if own != theirs:
+            raise PredictorUnfit(
+                f"study {name} was made with another {what} ({theirs[:12]}...) than this one ({own[:12]}...)",
+                f"give the {what} that the study was made with; rewards would not be comparable",
+            )
+    with open_database(db_url) as db:
+        yield Started(name, url, settings, study, db, _recorded(db, name, settings), data, saved)
+
+
+def load_predictor(folder: Path, space: str) -> SavedPredictor:
+    """The energy predictor of a folder.
+
+    Raises:
+        PredictorUnfit: there is none, it predicts no energy, or it was fitted for another space.
+        PredictorError: it cannot be read.
+    """
+    from predictor.artefact import is_predictor, load
+    from predictor.table import FeatureTable
+
+    if not is_predictor(folder):
+        raise PredictorUnfit(
+            f"{folder} holds no energy predictor", "measure and fit one first: lab measure --n 2000, then lab fit-rf"
+        )
+    saved = load(folder)
+    specimen = FeatureTable(feature_columns([space_named(space).sample(_generator())]))
+    missing = [name for name in saved.predictor.model.schema.names if name not in specimen.columns]
+    fitted_for = saved.manifest["provenance"].get("arch_space", "another table")
+    if missing or fitted_for != space or saved.predictor.target.unit != "mJ":
+        raise PredictorUnfit(
+            f"the predictor in {folder} was fitted for {fitted_for} and gives {saved.predictor.target.text}; "
+            f"the search is in {space}",
+            f"measure architectures of {space} and fit a predictor of energy to them, or search {fitted_for}",
+        )
+    return saved
+
+
+def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundData:
+    """AudioSet from a folder, or the synthetic set.
+
+    Raises:
+        DataMissing, DataBroken: AudioSet is not there, or cannot be read.
+    """
+    if audioset is not None:
+        data, inventory = load_audioset(audioset)
+        missing = sum(inventory.n_missing.values())
+        say(f"{data.name}; {missing:,} clips of the lists have no file, {inventory.n_ambiguous:,} are of two classes")
+        return data
+    told = False
+
+    def report(done: int, n: int) -> None:
+        nonlocal told
+        if not told:
+            say(f"making {n:,} synthetic clips, once; they are kept in {default_cache_dir()}")
+            told = True
+
+    data = load_synthetic(clips, default_cache_dir(), report=report)
+    say(f"data: {data.name}")
+    return data
+
+
+def _recorded(db: Database, name: str, settings: StudySettings) -> int:
+    spec = StudySpec(
+        name=name,
+        created_utc=datetime.now(UTC),
+        settings=settings.to_plain(),
+        simulated=settings.predictor_simulated,
+        synthetic=settings.data_synthetic,
+    )
+    return ensure_study(db, spec).study_id
+
+
+def _generator() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0)

@@ -1,0 +1,187 @@
+"""Training one network: float first, then quantization-aware, then the int8 file, and how accurate that is.
+
+Between `search.audio` (spectrograms) and whoever wants a network: the search, which may stop a training that is
+hopeless, and retraining. Accuracies are of the validation split unless said otherwise. The accuracy that counts is
+that of the int8 .tflite file under LiteRT, not that of the Keras model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from search.audio.augmentation import mask
+from search.audio.examples import Examples, SoundData
+from search.layers import Graph, Shape
+from search.tflite.writer import serialize
+from search.training.framework import keras, tf
+from search.training.int8_accuracy import int8_accuracy
+from search.training.keras_network import build_keras
+from search.training.quantization_aware import quantize
+from search.training.recipe import Recipe
+from search.training.trained_network import trained_network
+
+_EVALUATION_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A point of the learning curve.
+
+    Args:
+        ordinal: from 1.
+        done_frac: share of the whole training behind it.
+        accuracy: on the validation split, of the Keras model as it stands.
+        quantization_aware: whether it is already the quantization-aware model.
+    """
+
+    ordinal: int
+    done_frac: float
+    accuracy: float
+    quantization_aware: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network.
+
+    Args:
+        tflite: the int8 file.
+        accuracy: of the file, validation split.
+        float_accuracy: of the float model at the end of its part, validation split.
+        curve: what was reported on the way.
+        model: the quantization-aware Keras model.
+    """
+
+    tflite: bytes
+    accuracy: float
+    float_accuracy: float
+    curve: tuple[Evaluation, ...]
+    model: Any
+
+
+class Stopped(Exception):
+    """Whoever watched the training had seen enough.
+
+    Args:
+        curve: what was reported until then.
+    """
+
+    def __init__(self, curve: tuple[Evaluation, ...]) -> None:
+        self.curve = curve
+        super().__init__(f"stopped after {len(curve)} evaluations")
+
+
+Watch = Callable[[Evaluation], bool]
+"""Told every evaluation; True stops the training."""
+
+
+def train(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch = lambda evaluation: False) -> Trained:
+    """Trains a network from random weights.
+
+    Args:
+        graph: its layers; the input takes the place of a (frames, bands) spectrogram.
+        data: what to learn, and what to validate with.
+        recipe: how.
+        seed: of weights, order and masks; the same seed gives the same network on the same machine.
+        watch: may stop it.
+
+    Raises:
+        Stopped: `watch` said so.
+        TrainingUnavailable: TensorFlow is not installed.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    training = _Training(graph, data, recipe, watch)
+    model = build_keras(graph)
+    float_accuracy = training.fit(model, recipe.n_float_epochs, recipe.learning_rate, seed)
+    aware = quantize(model)
+    training.quantization_aware = True
+    training.fit(aware, recipe.n_int8_epochs, recipe.int8_learning_rate, seed + 1)
+    tflite = serialize(trained_network(aware, graph))
+    return Trained(tflite, int8_accuracy(tflite, data.validation), float_accuracy, tuple(training.curve), aware)
+
+
+class _Training:
+    """Both parts of a training, and the learning curve over them."""
+
+    def __init__(self, graph: Graph, data: SoundData, recipe: Recipe, watch: Watch) -> None:
+        self.curve: list[Evaluation] = []
+        self.quantization_aware = False
+        self._shape, self._data, self._recipe, self._watch = graph.input_shape, data, recipe, watch
+        self._n_epochs = recipe.n_float_epochs + recipe.n_int8_epochs
+        self._epochs_before = 0
+
+    def fit(self, model: Any, n_epochs: int, learning_rate: float, seed: int) -> float:
+        """Trains the model in place; returns its accuracy at the end.
+
+        Raises:
+            Stopped: who watches has seen enough.
+        """
+        examples, size = self._data.train, self._recipe.batch_size
+        n_steps = max(1, len(examples) // size)
+        step = _step_of(model, _schedule(learning_rate, n_epochs * n_steps), self._recipe.label_smoothing)
+        judge = _Judge(model, self._data.validation, self._shape)
+        one_hot = np.eye(self._data.n_classes, dtype=np.float32)[examples.labels]
+        rng = np.random.default_rng(seed)
+        for epoch in range(n_epochs):
+            order = rng.permutation(len(examples))
+            for i in range(n_steps):
+                chosen = order[i * size : (i + 1) * size]
+                inputs = mask(examples.spectrograms[chosen], rng).reshape(-1, *self._shape)
+                step(tf.constant(inputs), tf.constant(one_hot[chosen]))
+                self._see(judge, self._epochs_before + epoch + (i + 1) / n_steps)
+        self._epochs_before += n_epochs
+        return judge.accuracy()
+
+    def _see(self, judge: _Judge, epochs: float) -> None:
+        done_frac = epochs / self._n_epochs
+        if math.floor(done_frac * self._recipe.n_evaluations + 1e-9) <= len(self.curve):
+            return
+        evaluation = Evaluation(len(self.curve) + 1, done_frac, judge.accuracy(), self.quantization_aware)
+        self.curve.append(evaluation)
+        if self._watch(evaluation):
+            raise Stopped(tuple(self.curve))
+
+
+class _Judge:
+    """Takes the accuracy of one model again and again: share of examples whose most likely class is theirs."""
+
+    def __init__(self, model: Any, examples: Examples, shape: Shape) -> None:
+        self._examples, self._inputs = examples, examples.spectrograms.reshape(-1, *shape)
+        self._infer = tf.function(lambda batch: model(batch, training=False))
+
+    def accuracy(self) -> float:
+        hits = 0
+        for start in range(0, len(self._examples), _EVALUATION_BATCH):
+            chosen = slice(start, start + _EVALUATION_BATCH)
+            classes = self._infer(tf.constant(self._inputs[chosen])).numpy().argmax(axis=1)
+            hits += int(np.sum(classes == self._examples.labels[chosen]))
+        return hits / len(self._examples)
+
+
+def _step_of(model: Any, schedule: Any, label_smoothing: float) -> Callable[[Any, Any], None]:
+    """One step of Adam on a batch of inputs and targets."""
+    optimizer = keras.optimizers.Adam(schedule)
+    loss_of = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(inputs: Any, targets: Any) -> None:
+        with tf.GradientTape() as tape:
+            loss = loss_of(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    found: Callable[[Any, Any], None] = step
+    return found
+
+
+def _schedule(learning_rate: float, n_steps: int) -> Any:
+    n_warm_up = max(1, n_steps // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        learning_rate * 0.1, max(1, n_steps - n_warm_up), warmup_target=learning_rate, warmup_steps=n_warm_up
+    )

@@ -1,0 +1,103 @@
+"""Searches that measure nothing and train nothing: a predictor fitted to a formula, and a trainer in no time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from db.database import open_database
+from db.rows import StudySpec
+from db.studies import ensure_study
+from predictor.artefact import load, save
+from predictor.evaluation import evaluate, fit_predictor
+from predictor.table import ENERGY, FeatureTable, Measurements
+from search.audio.examples import Examples, SoundData
+from search.audio.log_mel import N_BANDS, N_FRAMES
+from search.engine.algorithms import Settings, build_sampler
+from search.engine.encoding import Encoding
+from search.engine.stopping.rules import build_stop_rule
+from search.features import feature_columns
+from search.layers import Graph
+from search.reward import PAPER_B
+from search.space import Space
+from search.spaces import AUDIO_2D
+from search.studies.costs import KnownCosts
+from search.studies.loop import Clock, Trainer, Worker
+from search.studies.settings import StudySettings
+from search.studies.storage import create_study
+from search.tflite.random_constants import draw_constants
+from search.tflite.writer import serialize
+from search.training.recipe import Recipe
+from search.training.trainer import Evaluation, Stopped, Trained, Watch
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+
+MJ_PER_FLOP = 1e-7
+
+
+def save_predictor(folder: Path, space: Space) -> None:
+    """Energy = 0.1 mJ per MFLOP and 3 % noise, learnt from 60 architectures of the space."""
+    architectures = space.sample_unique(60, 11)
+    columns = feature_columns(architectures)
+    flops = np.asarray(columns["flops"], np.float64)
+    noise = np.random.default_rng(0).normal(1.0, 0.03, len(flops))
+    rows = Measurements(
+        features=FeatureTable(columns),
+        target=ENERGY,
+        values=MJ_PER_FLOP * flops * noise,
+        groups=np.arange(len(flops)),
+        row_ids=np.arange(len(flops)),
+        provenance={"arch_space": space.name},
+        simulated=True,
+    )
+    predictor = fit_predictor(evaluate("ridge", rows, seed=1), rows, seed=1)
+    save(folder, predictor, rows, {"seed": 1}, {})
+
+
+def quick_trainer(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+    """Learns nothing: the accuracy follows from the seed and the curve rises to it; the file is a real one."""
+    accuracy = 0.5 + 0.4 * np.random.default_rng(seed).random()
+    curve = []
+    for k in range(1, recipe.n_evaluations + 1):
+        curve.append(Evaluation(k, k / recipe.n_evaluations, accuracy * (1 - 0.5**k), k == recipe.n_evaluations))
+        if watch(curve[-1]):
+            raise Stopped(tuple(curve))
+    tflite = serialize(draw_constants(graph, np.random.default_rng(seed)))
+    return Trained(tflite, accuracy, accuracy, tuple(curve), None)
+
+
+def no_data() -> SoundData:
+    """A data set without a clip: for trainers that do not look at it."""
+    empty = Examples(np.zeros((0, N_FRAMES, N_BANDS), np.float32), np.zeros(0, np.int64))
+    return SoundData("none", True, empty, empty, empty)
+
+
+def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations: int = 4) -> StudySettings:
+    """Of a study of the 2D space."""
+    return StudySettings(
+        space="audio2d", options=AUDIO_2D.default_options, algorithm=algorithm, stopping=stopping, reward="b", seed=3,
+        data="none", data_sha256="", effort="quick", recipe=Recipe(n_evaluations=n_evaluations),
+        predictor_sha256="", predictor_simulated=True, data_synthetic=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def a_worker(
+    folder: Path, predictor: Path, chosen: StudySettings, trainer: Trainer = quick_trainer
+) -> Iterator[Worker]:
+    """A worker on a storage and a record in a folder; a second one goes on with what the first has left."""
+    with open_database(folder / "lab.db") as db:
+        spec = StudySpec(name="s", created_utc=NOW, settings=chosen.to_plain(), simulated=True, synthetic=True)
+        study = create_study(f"sqlite:///{folder / 'lab.trials.db'}", "s", chosen)
+        encoding = Encoding(AUDIO_2D, chosen.options)
+        costs = KnownCosts(load(predictor).predictor, PAPER_B)
+        study.sampler = build_sampler(chosen.algorithm, Settings(encoding, chosen.seed, costs.penalties))
+        yield Worker(
+            study=study, settings=chosen, study_id=ensure_study(db, spec).study_id, db=db,
+            files_dir=folder / "networks", data=no_data(), costs=costs,
+            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=Clock(lambda: NOW, lambda: 0.0), train=trainer,
+        )  # fmt: skip

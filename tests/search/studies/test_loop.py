@@ -1,0 +1,161 @@
+"""A worker's trials: told, recorded, stopped, and taken up again after a violent death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState  # noqa: TID253
+from study_rig import a_worker, quick_trainer, save_predictor, settings
+
+from db.rows import TrialSpec
+from db.studies import list_trials
+from search.audio.examples import SoundData
+from search.layers import Graph
+from search.spaces import AUDIO_2D
+from search.training.recipe import Recipe
+from search.training.trainer import Evaluation, Trained, Watch
+
+# Trains as usual, but dies at the second evaluation of the third trial.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from study_rig import a_worker, quick_trainer, settings
+n_started = 0
+def dying(graph, data, recipe, seed, watch):
+    global n_started
+    n_started += 1
+    n_seen = 0
+    def seen(evaluation):
+        nonlocal n_seen
+        n_seen += 1
+        if n_started == 3 and n_seen == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return watch(evaluation)
+    return quick_trainer(graph, data, recipe, seed, seen)
+with a_worker(Path(sys.argv[1]), Path(sys.argv[2]), settings(), dying) as worker:
+    worker.run(6, lambda: False)
+"""
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predictor") / "model"
+    save_predictor(folder, AUDIO_2D)
+    return folder
+
+
+def run(folder: Path, predictor: Path, n: int, **chosen: object) -> list[TrialSpec]:
+    folder.mkdir(exist_ok=True)
+    with a_worker(folder, predictor, settings(**chosen)) as worker:  # type: ignore[arg-type]
+        worker.run(n, lambda: False)
+        return list_trials(worker.db, worker.study_id)
+
+
+def outcomes(trials: Sequence[TrialSpec]) -> list[tuple[int, str, float, str | None]]:
+    return [(t.number, t.architecture.text, t.reward, t.model and t.model.sha256) for t in trials]
+
+
+def test_every_trial_is_told_recorded_and_its_file_kept(tmp_path: Path, predictor: Path) -> None:
+    trials = run(tmp_path, predictor, 5)
+    assert [trial.number for trial in trials] == [0, 1, 2, 3, 4]
+    assert len({trial.architecture.hash for trial in trials}) == 5
+    for trial in trials:
+        assert trial.state == "trained"
+        assert trial.accuracy is not None
+        assert trial.reward == pytest.approx(trial.accuracy - trial.penalty)
+        assert trial.model is not None
+        assert (tmp_path / "networks" / trial.model.name).stat().st_size == trial.model.size_bytes
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        assert [t.value for t in worker.study.trials] == [trial.reward for trial in trials]
+
+
+def test_a_search_in_two_goes_is_the_search_in_one(tmp_path: Path, predictor: Path) -> None:
+    run(tmp_path / "two", predictor, 3)
+    two = run(tmp_path / "two", predictor, 6)
+    assert outcomes(two) == outcomes(run(tmp_path / "one", predictor, 6))
+
+
+def test_a_worker_that_was_killed_in_a_trial_is_succeeded_without_loss(tmp_path: Path, predictor: Path) -> None:
+    script = tmp_path / "dying.py"
+    script.write_text(DYING)
+    (tmp_path / "killed").mkdir()
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, str(script), str(tmp_path / "killed"), str(predictor)]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    with a_worker(tmp_path / "killed", predictor, settings()) as worker:
+        assert [trial.state for trial in worker.study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING]
+    killed = run(tmp_path / "killed", predictor, 6)
+    assert outcomes(killed) == outcomes(run(tmp_path / "whole", predictor, 6))
+
+
+def test_a_trial_that_a_living_worker_trains_is_left_to_it(tmp_path: Path, predictor: Path) -> None:
+    inner: list[TrialSpec] = []
+
+    def meanwhile(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+        if not inner:
+            inner.append(run(tmp_path, predictor, 2)[0])
+        return quick_trainer(graph, data, recipe, seed, watch)
+
+    with a_worker(tmp_path, predictor, settings(), meanwhile) as worker:
+        worker.run(2, lambda: False)
+        trials = list_trials(worker.db, worker.study_id)
+    assert inner[0].number == 1
+    assert [trial.number for trial in trials] == [0, 1]
+
+
+def test_a_record_that_lags_behind_is_brought_up_to_date(tmp_path: Path, predictor: Path) -> None:
+    whole = run(tmp_path, predictor, 3)
+    (tmp_path / "lab.db").unlink()
+    for path in tmp_path.glob("lab.db-*"):
+        path.unlink()
+    assert run(tmp_path, predictor, 3) == whole
+
+
+def test_what_is_stopped_has_a_predicted_reward_no_file_and_is_never_best(tmp_path: Path, predictor: Path) -> None:
+    trials = run(tmp_path, predictor, 40, algorithm="random", stopping="median", n_evaluations=8)
+    stopped = [trial for trial in trials if trial.state == "stopped"]
+    trained = [trial for trial in trials if trial.state == "trained"]
+    assert len(stopped) > 3
+    assert all(trial.model is None and trial.accuracy is None and trial.n_evaluations < 8 for trial in stopped)
+    assert max(trial.reward for trial in trained) >= max(trial.reward for trial in stopped)
+
+
+def test_a_search_ends_when_it_is_asked_to(tmp_path: Path, predictor: Path) -> None:
+    seen: list[TrialSpec] = []
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        counted = replace(worker, observe=seen.append)
+        assert counted.run(10, lambda: len(seen) == 2) == 2
+
+
+def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(tmp_path: Path, predictor: Path) -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.lengths: list[int] = []
+
+        def decide(self, study, trial, n_evaluations):  # type: ignore[no-untyped-def]
+            from search.engine.stopping.rule import NeverStop
+
+            self.lengths.append(len(trial.intermediate_values))
+            return NeverStop().decide(study, trial, n_evaluations)
+
+    def interrupted(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+        for k in (1, 2, 3):
+            watch(Evaluation(k, k / 4, 0.5, False))
+        raise KeyboardInterrupt
+
+    with a_worker(tmp_path, predictor, settings(), interrupted) as worker, pytest.raises(KeyboardInterrupt):
+        worker.run(1, lambda: False)
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        (trial,) = worker.study.trials
+        worker.study._storage.set_trial_user_attr(trial._trial_id, "worker", f"{os.uname().nodename}:999999999")
+        recorder = Recorder()
+        assert replace(worker, rule=recorder).run(1, lambda: False) == 1
+    assert recorder.lengths == [1, 2, 3, 4]

@@ -1,0 +1,114 @@
+"""`search run` and its kin as a person types them: what is wrong is said, with what to do, and nothing is begun."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from study_rig import a_worker, save_predictor, settings
+
+from search import cli
+from search.spaces import AUDIO_1D, AUDIO_2D
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predictor") / "model"
+    save_predictor(folder, AUDIO_2D)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def search(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--predictor", "nowhere"], "lab fit-rf"),
+        (["--space", "audio3d"], "audio1d"),
+        (["--algorithm", "luck"], "known-penalty"),
+        (["--stopping", "never"], "tsgp"),
+        (["--reward", "c"], "b-prime"),
+        (["--effort", "much"], "thorough"),
+        (["--audioset", "nowhere"], "audioset"),
+        (["--trials", "0"], "trials"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_begins_nothing(
+    arguments: list[str],
+    word: str,
+    predictor: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [] if "--predictor" in arguments else ["--predictor", str(predictor)]
+    assert search(monkeypatch, "run", *given, *arguments) == cli.BAD_INPUT
+    assert word in capsys.readouterr().err
+    assert not list(tmp_path.glob("lab*"))
+
+
+def test_a_predictor_of_another_space_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_predictor(tmp_path / "model", AUDIO_1D)
+    assert search(monkeypatch, "run", "--predictor", "model", "--space", "audio2d") == cli.BAD_INPUT
+    assert "fitted for audio1d" in capsys.readouterr().err
+
+
+def test_a_study_made_by_init_goes_on_only_with_its_own_settings(
+    predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--predictor", str(predictor), "--effort", "smoke", "--algorithm", "random"]
+    assert search(monkeypatch, "init", *common) == 0
+    assert "search worker --study search --storage sqlite:///" in capsys.readouterr().out
+    assert search(monkeypatch, "run", *common, "--reward", "b-prime") == cli.BAD_INPUT
+    assert "another name" in capsys.readouterr().err
+    assert search(monkeypatch, "best") == 0
+    assert "Best of 0 trained networks" in capsys.readouterr().out
+
+
+def test_a_worker_needs_a_study_and_a_storage_that_answers(
+    predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["worker", "--study", "s", "--predictor", str(predictor)]
+    assert search(monkeypatch, *common, "--storage", "sqlite:///empty.db") == cli.BAD_INPUT
+    assert "search init" in capsys.readouterr().err
+    assert search(monkeypatch, *common, "--storage", "sqlite:////nonexistent/folder/trials.db") == cli.STORAGE_UNUSABLE
+    assert search(monkeypatch, *common, "--storage", "nonsense") == cli.STORAGE_UNUSABLE
+    assert "hint: " in capsys.readouterr().err
+
+
+def test_a_trial_is_shown_and_exported_with_its_card(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        from dataclasses import replace
+
+        replace(worker, files_dir=worker.db.files_dir / "networks").run(2, lambda: False)
+    assert search(monkeypatch, "show", "2", "--study", "s") == 0
+    shown = capsys.readouterr().out
+    assert "SIMULATED" in shown
+    assert "SYNTHETIC" in shown
+    assert search(monkeypatch, "export", "2", "--study", "s", "--out", "net.tflite") == 0
+    assert Path("net.tflite").read_bytes()[4:8] == b"TFL3"
+    assert "SIMULATED" in Path("net.md").read_text()
+    assert search(monkeypatch, "show", "3", "--study", "s") == cli.BAD_INPUT
+    assert "it has 1 to 2" in capsys.readouterr().err
+    assert search(monkeypatch, "export", "1", "--study", "s", "--out", "no/folder/net.tflite") == cli.BAD_INPUT
+    for path in (tmp_path / "lab.db.files" / "networks").iterdir():
+        path.write_bytes(b"damaged")
+    assert search(monkeypatch, "export", "1", "--study", "s", "--out", "net1.tflite") == cli.BAD_INPUT
+    assert not Path("net1.tflite").exists()
