@@ -21,7 +21,7 @@ from search.blocks import BlockType
 from search.errors import BadText
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_COUNT = re.compile(r"[1-9][0-9]*")
+_COUNT = re.compile(r"[1-9][0-9]{0,5}")
 _OPTION_PREFIX = "option_"
 _TEXT_HINT = "write SPACE,OPTION=VALUE,TYPE:KERNEL:FILTERS,...; `search space` prints what a space allows"
 

@@ -30,7 +30,8 @@ def read_network_list(path: Path) -> list[Network]:
         WrongHash: a stated hash is not the network's.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        # Spreadsheets begin their files with a byte order mark.
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise BadList(f"cannot read {path}: {reason}", _LIST_HINT) from error
@@ -60,8 +61,11 @@ def _csv_rows(content: str, path: Path) -> Iterator[tuple[int, str, str]]:
     reader = csv.DictReader(content.splitlines())
     if "text" not in (reader.fieldnames or ()):
         raise BadList(f"{path} has no column `text`", _LIST_HINT)
-    for row in reader:
-        yield reader.line_num, row["text"] or "", row.get("architecture_hash") or ""
+    try:
+        for row in reader:
+            yield reader.line_num, row["text"] or "", row.get("architecture_hash") or ""
+    except csv.Error as error:
+        raise BadList(f"{path}, line {reader.line_num}: {error}", _LIST_HINT) from error
 
 
 def _read(path: Path, line: int, text: str) -> Network:

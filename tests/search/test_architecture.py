@@ -97,3 +97,8 @@ def test_parameters_with_a_key_too_few_or_too_many_are_refused_by_name() -> None
 def test_an_identity_with_filters_cannot_be_made() -> None:
     with pytest.raises(BadText):
         dataclasses.replace(IDENTITY, filters=8)
+
+
+def test_a_number_of_thousands_of_digits_is_no_block() -> None:
+    with pytest.raises(BadText, match="is not a block"):
+        parse(f"audio2d,KxK:{'9' * 5000}:8")

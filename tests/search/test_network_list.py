@@ -74,3 +74,14 @@ def test_an_index_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed):
         write_index(tmp_path, zip([TABLE_2], files, strict=True))
     assert {path.name for path in tmp_path.iterdir()} == {files[0].path.name, "index.csv"}
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.txt", "table2\r\n"), ("a.csv", 'text\r\n"table2"\r\n')])
+def test_a_list_from_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content.encode())
+    assert read_network_list(tmp_path / name) == [TABLE_2]
+
+
+def test_a_cell_that_csv_cannot_hold_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(BadList, match="field larger"):
+        read_network_list(written(tmp_path / "a.csv", f"text\n{'x' * 200_000}\n"))
