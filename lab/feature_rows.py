@@ -6,19 +6,21 @@ an architecture has those of `search.features`, with the size that its file woul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from db.database import Database
 from lab.errors import UsageError
 from predictor.records import Selection, Visits, read_visits
-from predictor.table import ENERGY, FeatureTable
+from predictor.table import ENERGY, FeatureTable, Indices
 from search.architecture import Architecture, parse
 from search.errors import SearchError
 from search.features import GRAPH_COUNTS, family_of, feature_columns
+from search.graph import network_key
 
 FeatureSet = Literal["graph", "paper"]
 
@@ -29,7 +31,8 @@ def measured_visits(
     """The accepted visits of a selection, with the columns of a feature set.
 
     `paper`: parameters of the blocks, FLOPs and bytes of the file. `graph`: also the number of parameters and
-    the counts of the network's graph.
+    the counts of the network's graph. Architectures whose networks are the same (an Identity stands elsewhere)
+    are one group: a model that has seen one of them has seen the other.
 
     Raises:
         UsageError: `graph`, and an architecture whose network this release cannot lay.
@@ -40,9 +43,10 @@ def measured_visits(
     features = visits.rows.features
     if feature_set == "graph":
         features = FeatureTable({**features.columns, **_graph_counts(visits.texts)})
+    groups = _network_groups(visits.texts, visits.rows.groups)
     names = features.names if feature_set == "graph" else paper_features(features)
     chosen = replace(features.select(names), families={name: family_of(name) for name in names})
-    return replace(visits, rows=replace(visits.rows, features=chosen))
+    return replace(visits, rows=replace(visits.rows, features=chosen, groups=groups))
 
 
 def paper_features(features: FeatureTable) -> tuple[str, ...]:
@@ -58,6 +62,16 @@ def architecture_features(architectures: Sequence[Architecture]) -> FeatureTable
     """
     columns = feature_columns(architectures)
     return FeatureTable(columns, {name: family_of(name) for name in columns})
+
+
+def _network_groups(texts: Sequence[str], groups: Indices) -> Indices:
+    try:
+        keys: dict[str, Hashable] = {text: network_key(parse(text)) for text in dict.fromkeys(texts)}
+    except SearchError:
+        # Of an earlier release: all that is known is which texts are equal.
+        return groups
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys.values()))}
+    return np.array([numbers[keys[text]] for text in texts], np.intp)
 
 
 def _graph_counts(texts: Sequence[str]) -> dict[str, NDArray[Any]]:

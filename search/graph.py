@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from search.architecture import Architecture
 from search.blocks import BlockType, DwStride, Laying, PoolMerge, lay_block
 from search.layers import HEAD, Activation, Graph, GraphBuilder, Value
@@ -38,6 +40,32 @@ def laying_of(architecture: Architecture, space: Space) -> Laying:
     return Laying(
         space.n_dims, DwStride(architecture.option("dw_stride")), PoolMerge(architecture.option("pool_merge"))
     )
+
+
+def network_key(architecture: Architecture) -> Hashable:
+    """Equal for architectures whose networks have the same layers, whatever their texts.
+
+    An Identity has no layer, so where it stands among blocks of one stride makes no difference; nor does an
+    option of blocks that are not there.
+
+    Raises:
+        UnknownSpace, OutsideSpace: it is of no known space, or not in its space.
+    """
+    space = space_named(architecture.space)
+    space.validate(architecture)
+    strides = place_strides(architecture, space)
+    laid = tuple(
+        (block, stride)
+        for block, stride in zip(architecture.blocks, strides, strict=True)
+        if block.type is not BlockType.IDENTITY
+    )
+    kinds = {block.type for block, _ in laid}
+    options = tuple(
+        architecture.option(name)
+        for name, kind in (("dw_stride", BlockType.SPLIT_DEPTHWISE), ("pool_merge", BlockType.MOBILENET_V2_AVG_POOL))
+        if kind in kinds
+    )
+    return space.name, options, laid
 
 
 def lay_head(net: GraphBuilder, x: Value, hidden_units: tuple[int, ...], n_classes: int) -> Graph:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search.architecture import IDENTITY, Architecture, Block
 from search.blocks import BlockType, DwStride, PoolMerge
 from search.errors import OutsideSpace
-from search.graph import build_graph, place_strides
+from search.graph import build_graph, network_key, place_strides
 from search.layers import (
     HEAD,
     Activation,
@@ -25,6 +25,7 @@ from search.layers import (
     GraphBuilder,
     Layer,
 )
+from search.space import Space
 from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 
 
@@ -171,3 +172,16 @@ def test_one_dimensional_networks_move_along_time_only_and_end_at_25_frames(
     mean = of_block(graph, HEAD)[0]
     # A stride that moves on meets another: rounding up once instead of twice can differ by a frame.
     assert mean.in_shape[0] in ({24, 25} if place is DwStride.NEXT_BLOCK else {25})
+
+
+@pytest.mark.parametrize("space", [AUDIO_2D, AUDIO_1D], ids=lambda space: space.name)
+def test_architectures_have_one_key_exactly_when_their_layers_are_the_same(space: Space) -> None:
+    drawn = space.sample_unique(30, 3)
+    block = next(each for each in space.positions[5].blocks if each != IDENTITY)
+    middles = ((IDENTITY, block, IDENTITY), (block, IDENTITY, IDENTITY), (IDENTITY, block, block))
+    moved = [dataclasses.replace(a, blocks=(*a.blocks[:5], *three, *a.blocks[8:])) for a in drawn for three in middles]
+    layers = [tuple(dataclasses.replace(layer, block=HEAD) for layer in build_graph(a).layers) for a in moved]
+    keys = [network_key(a) for a in moved]
+    assert keys[0] == keys[1] != keys[2]
+    for i, key in enumerate(keys):
+        assert [key == other for other in keys] == [layers[i] == other for other in layers]
