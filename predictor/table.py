@@ -210,6 +210,8 @@ def check_learnable(rows: Measurements, *, missing_targets: bool = False) -> Non
         raise BadTable(
             f"{bad} rows have no finite {rows.target.name}", "fill in or leave out these rows, or choose another column"
         )
+    if not values.size:
+        raise TooFewRows(f"no row has a {rows.target.name}", "measure some, or choose another column")
     if rows.n_rows > 1 and rows.n_architectures == 1:
         raise OneArchitecture(
             f"all {rows.n_rows} rows are of one architecture",

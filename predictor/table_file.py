@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.errors import BadTable
-from predictor.table import FeatureTable, Measurements, Target, as_column
+from predictor.table import FeatureTable, Measurements, Target, as_column, check_complete
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_SIMULATED = ("true", "1", "1.0", "yes", "simulated")
+_MEASURED = ("false", "0", "0.0", "no", "measured")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def measurements_of(
     if choice.group is None:
         groups = equal_rows(features)
     else:
+        # A blank is no name: rows without one would all count as the same architecture.
+        check_complete(FeatureTable({choice.group: columns[choice.group]}))
         groups = np.unique(columns[choice.group], return_inverse=True)[1].astype(np.intp)
     return Measurements(
         features=features,
@@ -138,7 +142,13 @@ def _as_chosen(column: NDArray[Any], categorical: bool) -> NDArray[Any]:
 def _simulated(columns: Mapping[str, NDArray[Any]]) -> bool:
     if "simulated" not in columns:
         return False
-    marks = {str(mark).lower() in ("true", "1.0", "yes") for mark in columns["simulated"].tolist()}
+    words = [str(mark).strip().lower() for mark in columns["simulated"].tolist()]
+    if unclear := next((row for row, word in enumerate(words, 1) if word not in (*_SIMULATED, *_MEASURED)), None):
+        raise BadTable(
+            f"column simulated has {columns['simulated'].tolist()[unclear - 1]!r} in row {unclear}",
+            "write true or false in every row, or give the column another name if it says something else",
+        )
+    marks = {word in _SIMULATED for word in words}
     if len(marks) > 1:
         raise BadTable("the table mixes simulated and measured rows", "split it by its column `simulated`")
     return marks.pop()

@@ -92,3 +92,22 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, text: str
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="there is no file"):
         read_columns(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("mark", ["SIMULATED", "yes", "true", "1"])
+def test_every_way_to_say_simulated_marks_the_rows(tmp_path: Path, mark: str) -> None:
+    path = written(tmp_path, f"a,energy_mj,simulated\n1,2,{mark}\n2,3,{mark}\n")
+    assert read_measurements(path, TableChoice(("a",), "energy_mj")).simulated
+
+
+@pytest.mark.parametrize("mark", ["maybe", ""])
+def test_a_mark_that_says_neither_is_refused_with_its_row(tmp_path: Path, mark: str) -> None:
+    path = written(tmp_path, f"a,energy_mj,simulated\n1,2,no\n2,3,{mark}\n")
+    with pytest.raises(BadTable, match="row 2"):
+        read_measurements(path, TableChoice(("a",), "energy_mj"))
+
+
+def test_a_row_without_a_group_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "a,energy_mj,g\n1,2,x\n2,3,\n3,4,\n")
+    with pytest.raises(BadTable, match="g in rows 2, 3"):
+        read_measurements(path, TableChoice(("a",), "energy_mj", group="g"))

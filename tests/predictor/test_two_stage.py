@@ -78,3 +78,9 @@ def test_latencies_that_are_not_positive_are_refused() -> None:
 def test_too_few_energies_are_refused() -> None:
     with pytest.raises(TooFewRows, match="9 energies"):
         evaluate_two_stage("ridge", made_rows(50), Budget(50, 9), seed=1)
+
+
+def test_a_table_without_any_energy_is_refused() -> None:
+    rows = made_rows(50)
+    with pytest.raises(TooFewRows, match="no row has"):
+        evaluate_two_stage("ridge", replace(rows, values=np.full(rows.n_rows, np.nan)), Budget(40, 20), seed=1)
