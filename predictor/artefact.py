@@ -14,6 +14,8 @@ not read at all: it is fitted again from the rows, which takes seconds and gives
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import logging
@@ -101,17 +103,42 @@ def check_output(folder: Path) -> None:
     Raises:
         OutputRefused: it does.
     """
+    _put_back(folder)
     if folder.exists() and not (folder.is_dir() and (is_predictor(folder) or not any(folder.iterdir()))):
         raise OutputRefused(
             f"{folder} is there and is no predictor", "give the name of a new folder with --out; nothing was changed"
         )
 
 
+def _put_back(folder: Path) -> None:
+    """Ends what a killed process began: its older predictor gets its name back, its halves are removed."""
+    folder = folder.resolve()
+    for kind in ("old", "part"):
+        for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.{kind}"):
+            pid = left.name.split(".")[-2]
+            if not pid.isdecimal() or _is_running(int(pid)):
+                continue
+            if kind == "old" and not folder.exists() and is_predictor(left):
+                left.replace(folder)
+            else:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def is_predictor(folder: Path) -> bool:
     """Whether a folder holds a predictor of this format."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
@@ -196,6 +223,9 @@ def load(folder: Path) -> SavedPredictor:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.exists():
+        with contextlib.suppress(OSError):
+            _put_back(folder)
+    if not folder.exists():
         raise ForeignModel(f"there is no predictor {folder}", "fit one with `lab fit-rf`, or name another with --model")
     if not folder.is_dir():
         raise _foreign(folder, "it is a file, a predictor is a folder")
@@ -205,6 +235,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     files, versions = manifest.get("files"), manifest.get("versions")
     if not isinstance(files, dict) or set(files) != {MODEL, ROWS} or not isinstance(versions, dict):
         raise _foreign(folder, f"its {MANIFEST} does not name its files")
+    kinds = {"seed": int, "provenance": dict, "schema": list, "band": dict, "target": dict, "data_sha256": str}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]:
+        raise _foreign(folder, f"its {MANIFEST} lacks {', '.join(wrong)}")
     return manifest
 
 

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -205,3 +207,28 @@ def test_a_predictor_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> N
     with pytest.raises(ForeignModel, match="there is no predictor") as caught:
         load(tmp_path / "nowhere")
     assert "lab fit-rf" in caught.value.hint
+
+
+def ended_pid() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_a_predictor_that_a_killed_process_had_set_aside_gets_its_name_back(tmp_path: Path) -> None:
+    written = saved(tmp_path / "model", "ridge")
+    (tmp_path / "model").rename(tmp_path / f".model.{ended_pid()}.old")
+    (tmp_path / f".model.{ended_pid()}.part").mkdir()
+    assert np.array_equal(values(load(tmp_path / "model").predictor), values(written))
+    check_output(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", ["seed", "provenance", "schema", "band", "target", "data_sha256"])
+def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path, name: str) -> None:
+    saved(tmp_path / "model", "ridge")
+    path = tmp_path / "model" / MANIFEST
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, name: None}))
+    with pytest.raises(ForeignModel, match=name):
+        load(tmp_path / "model")
