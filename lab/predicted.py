@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,13 @@ class Asked:
         kind: what a row is.
         names: (n,) of the rows, for people: an architecture's text, a row number, a file.
         features: (n rows); may have further columns.
+        space: of the architectures; None for a table of features.
     """
 
     kind: str
     names: tuple[str, ...]
     features: FeatureTable
+    space: str | None = None
 
 
 def read_asked(what: str, columns: Sequence[str]) -> Asked:
@@ -54,9 +57,34 @@ def read_asked(what: str, columns: Sequence[str]) -> Asked:
         return _of_file(path)
     if what.endswith(_TABLES):
         return _of_table(path, columns)
-    if path.suffix == ".txt" or path.is_file():
+    if path.suffix == ".txt" or _is_file(path):
         return _of_networks(read_network_list(path))
     return _of_networks([read_network_name(what)])
+
+
+def check_space(asked: Asked, provenance: Mapping[str, Any]) -> None:
+    """Refuse architectures of another space than the model has seen: their columns have the same names.
+
+    Args:
+        provenance: of the model; one of a person's own table says nothing of a space.
+
+    Raises:
+        UsageError: another space.
+    """
+    learnt = provenance.get("arch_space")
+    if asked.space is not None and learnt is not None and asked.space != learnt:
+        raise UsageError(
+            f"The model has learnt from architectures of {learnt}, this is {asked.space}.",
+            f"Measure that space (`lab measure --space {asked.space}`) and fit another model to it.",
+        )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # An architecture's text may be longer than any file name.
+        return False
 
 
 def _of_networks(networks: Sequence[Network]) -> Asked:
@@ -66,7 +94,8 @@ def _of_networks(networks: Sequence[Network]) -> Asked:
             "A baseline is no architecture of a space: the model has no columns for it.",
             "Measure it: `lab build --baselines --out DIR`, then `lab measure --models DIR`.",
         )
-    return Asked("architecture", tuple(a.text for a in architectures), architecture_features(architectures))
+    texts = tuple(a.text for a in architectures)
+    return Asked("architecture", texts, architecture_features(architectures), architectures[0].space)
 
 
 def _of_table(path: Path, columns: Sequence[str]) -> Asked:
@@ -94,4 +123,4 @@ def _of_file(path: Path) -> Asked:
     asked = _of_networks([recognise(content)])
     # The file is there, so its true size is known.
     sized = {**asked.features.columns, "size_bytes": np.array([float(len(content))])}
-    return Asked("file", (path.name,), FeatureTable(sized, asked.features.families))
+    return replace(asked, kind="file", names=(path.name,), features=FeatureTable(sized, asked.features.families))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,18 @@ def draw_plots(report: FitReport) -> dict[str, bytes]:
         drawings["learning-curve.png"] = _curve
     for name, draw in (("flops", _against_flops), ("latency_ms", _against_latency)):
         if any(proxy.name == name for proxy in report.proxies):
-            drawings[f"{report.rows.target.name}-against-{name}.png"] = draw
+            drawings[f"{_file_part(report.rows.target.name)}-against-{name}.png"] = draw
     return {name: _png(report, draw) for name, draw in drawings.items()}
+
+
+def _file_part(name: str) -> str:
+    """A column's name where it can stand in a file's: no folder, no blank."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")
+
+
+def _verbatim(text: str) -> str:
+    """A person's name as it is: matplotlib takes what stands between dollar signs for mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _png(report: FitReport, draw: Callable[[Any, FitReport], None]) -> bytes:
@@ -65,10 +76,10 @@ def _predicted(axes: Any, report: FitReport) -> None:
     axes.fill_betweenx(along, low, high, color=_BAND, alpha=0.2, lw=0, label=f"{evaluation.band.level:.0%} interval")
     axes.plot(ends, ends, color=_INK, lw=1)
     axes.plot(measured[:_SHOWN_ROWS], predicted[:_SHOWN_ROWS], ".", color=_DOTS, ms=3, alpha=0.6)
-    axes.set(xlabel=f"measured {target.text}", ylabel=f"predicted {target.text}")
+    axes.set(xlabel=f"measured {_verbatim(target.text)}", ylabel=f"predicted {_verbatim(target.text)}")
     axes.set_title(
         f"{evaluation.recipe}: {evaluation.test.n_rows:,} held-out visits, R² {evaluation.test.r2:.3f}, "
-        f"RMSE {evaluation.test.rmse:.3g} {target.unit}",
+        f"RMSE {evaluation.test.rmse:.3g} {_verbatim(target.unit)}",
         fontsize=10,
     )
     axes.legend(loc="upper left", frameon=False)
@@ -76,22 +87,23 @@ def _predicted(axes: Any, report: FitReport) -> None:
 
 def _residuals(axes: Any, report: FitReport) -> None:
     measured, predicted = _test(report)
-    unit, noise = report.rows.target.unit, report.evaluation.noise
+    unit, noise = _verbatim(report.rows.target.unit), report.evaluation.noise
     axes.plot(predicted[:_SHOWN_ROWS], (measured - predicted)[:_SHOWN_ROWS], ".", color=_DOTS, ms=3, alpha=0.6)
     axes.axhline(0, color=_INK, lw=1)
     if noise is not None:
         for side in (-noise.sd, noise.sd):
             axes.axhline(side, color=_BAND, lw=1, ls="--", label=f"noise of a visit, {noise.sd:.3g} {unit}")
         axes.legend(*(part[:1] for part in axes.get_legend_handles_labels()), loc="upper left", frameon=False)
-    axes.set(xlabel=f"predicted {report.rows.target.text}", ylabel=f"measured − predicted ({unit})")
+    ylabel = f"measured − predicted ({unit})" if unit else "measured − predicted"
+    axes.set(xlabel=f"predicted {_verbatim(report.rows.target.text)}", ylabel=ylabel)
     axes.set_title(f"{report.evaluation.recipe}: errors on held-out visits", fontsize=10)
 
 
 def _importances(axes: Any, report: FitReport) -> None:
     shown = report.families[:12][::-1]
-    names = [one.family for one in shown]
+    names = [_verbatim(one.family) for one in shown]
     axes.barh(names, [one.r2_loss for one in shown], xerr=[one.r2_loss_sd for one in shown], color=_DOTS, ecolor=_INK)
-    axes.set(xlabel="R² lost on held-out visits when the columns are shuffled together")
+    axes.set(xlabel="R² lost on held-out visits\nwhen the columns are shuffled together")
     axes.set_title(f"{report.evaluation.recipe}: what the prediction rests on", fontsize=10)
 
 
@@ -121,11 +133,11 @@ def _against_latency(axes: Any, report: FitReport) -> None:
 
 def _against(axes: Any, report: FitReport, name: str, column: Floats, label: str, scale: float) -> None:
     proxy = next(one for one in report.proxies if one.name == name)
-    target = report.rows.target
+    target, unit = report.rows.target, _verbatim(report.rows.target.unit)
     every = max(1, report.rows.n_rows // _SHOWN_ROWS)
     axes.plot(column[::every], report.rows.values[::every], ".", color=_DOTS, ms=3, alpha=0.5)
     axes.vlines(proxy.at / scale, proxy.low, proxy.high, color=_BAND, lw=3,
-                label=f"5 to 95 % at equal {label}: {proxy.low:.3g} to {proxy.high:.3g} {target.unit}")  # fmt: skip
-    axes.set(xlabel=label, ylabel=target.text)
+                label=f"5 to 95 % at equal {label}: {proxy.low:.3g} to {proxy.high:.3g} {unit}")  # fmt: skip
+    axes.set(xlabel=label, ylabel=_verbatim(target.text))
     axes.set_title(f"correlation {proxy.correlation:.3f} over {report.rows.n_rows:,} visits", fontsize=10)
     axes.legend(loc="upper left", frameon=False)

@@ -82,17 +82,20 @@ def _shown(files: Iterable[BuiltFile], n: int) -> Iterator[BuiltFile]:
 
 def _report(files: list[BuiltFile], index: Path, duration_s: float) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
+    folder = escape(str(index.parent))
     sizes = sorted(file.size_bytes for file in files)
     small = sum(size < _PAPER_LIMIT_BYTES for size in sizes) / len(sizes)
     report = Console(stderr=True)
     noun = "file" if len(files) == 1 else "files"
     report.print(
-        f"{len(files):,} {noun} in {index.parent}: {sizes[0] / 1e3:.1f} to {sizes[-1] / 1e3:.1f} kB, median "
+        f"{len(files):,} {noun} in {folder}: {sizes[0] / 1e3:.1f} to {sizes[-1] / 1e3:.1f} kB, median "
         f"{sizes[len(sizes) // 2] / 1e3:.1f} kB, {small:.0%} below 60 kB",
         highlight=False,
     )
     report.print(
-        f"{duration_s:.1f} s, {duration_s / len(files) * 1e3:.1f} ms a file; {index} lists them", highlight=False
+        f"{duration_s:.1f} s, {duration_s / len(files) * 1e3:.1f} ms a file; {escape(str(index))} lists them",
+        highlight=False,
     )
-    report.print(f"next: lab measure --models {index.parent}", highlight=False)
+    report.print(f"next: lab measure --models {folder}", highlight=False)

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
@@ -41,7 +43,7 @@ def print_report(report: FitReport, folder: Path, onnx_difference: float | None,
 def _title(report: FitReport) -> str:
     mark = "[bold yellow]SIMULATED[/]  " if report.rows.simulated else ""
     budget = report.plan.budget
-    what = f"{report.plan.recipe} of {report.rows.target.text}"
+    what = escape(f"{report.plan.recipe} of {report.rows.target.text}")
     if budget is not None and report.predictor.model.power is not None:
         what = (
             f"energy from latency: {report.plan.recipe}, {report.used.n_architectures:,} latencies, "
@@ -56,7 +58,7 @@ def _title(report: FitReport) -> str:
 def _scores(report: FitReport) -> Table:
     from rich.table import Table
 
-    evaluation, unit = report.evaluation, report.rows.target.unit
+    evaluation, unit = report.evaluation, escape(report.rows.target.unit)
     test, mean, sd, noise = evaluation.test, evaluation.folds.mean, evaluation.folds.sd, evaluation.noise
     table = Table(title=_title(report), title_justify="left")
     table.add_column("")
@@ -65,7 +67,9 @@ def _scores(report: FitReport) -> Table:
     ceiling = "not known" if noise is None else figure(noise.ceiling_r2, 3)
     floor = "" if noise is None else figure(noise.sd)
     table.add_row("R²", figure(test.r2, 3), f"{figure(mean.r2, 3)} ± {figure(sd.r2, 3)}", ceiling)
-    table.add_row(f"RMSE, {unit}", figure(test.rmse), f"{figure(mean.rmse)} ± {figure(sd.rmse)}", floor)
+    table.add_row(
+        f"RMSE, {unit}" if unit else "RMSE", figure(test.rmse), f"{figure(mean.rmse)} ± {figure(sd.rmse)}", floor
+    )
     table.add_row("MAPE", percent(test.mape_frac), f"{percent(mean.mape_frac)} ± {percent(sd.mape_frac)}", "")
     taus = f"{figure(mean.kendall_tau, 3)} ± {figure(sd.kendall_tau, 3)}"
     table.add_row("Kendall τ", figure(test.kendall_tau, 3), taus, "")
@@ -73,7 +77,7 @@ def _scores(report: FitReport) -> Table:
 
 
 def _trust(report: FitReport) -> list[str]:
-    evaluation, unit = report.evaluation, report.rows.target.unit
+    evaluation, unit = report.evaluation, escape(report.rows.target.unit)
     noise, band, covered = evaluation.noise, evaluation.band, evaluation.coverage
     lines = []
     if noise is None:
@@ -104,7 +108,7 @@ def _comparison(report: FitReport) -> Table:
     title = "Beside it, the forest that is told every energy" if report.plan.budget else "All models, same folds"
     table = Table(title=title, title_justify="left")
     table.add_column("model")
-    for heading in ("R² folds", "R² test", f"RMSE test, {report.rows.target.unit}", "MAPE", "τ"):
+    for heading in ("R² folds", "R² test", escape(f"RMSE test, {report.rows.target.unit}"), "MAPE", "τ"):
         table.add_column(heading, justify="right")
     for one in report.compared:
         table.add_row(*_compared_cells(one))
@@ -137,13 +141,13 @@ def _verdict(report: FitReport) -> str:
 def _explained(report: FitReport) -> list[str]:
     lines = []
     if report.families:
-        shown = ", ".join(f"{one.family} {one.r2_loss:.2f}" for one in report.families[:4])
+        shown = ", ".join(f"{escape(one.family)} {one.r2_loss:.2f}" for one in report.families[:4])
         lines.append(f"R² lost when shuffled: {shown}.")
     # With counts of the graph among the columns, the paper's figure has nothing to stand beside.
     papers = not any(name in report.impurity for name in GRAPH_COUNTS)
     if papers and all(name in report.impurity for name in _PAPER_FEATURES):
         total = sum(report.impurity[name] for name in _PAPER_FEATURES)
-        first = ", ".join(f"{name} {share:.2f}" for name, share in list(report.impurity.items())[:4])
+        first = ", ".join(f"{escape(name)} {share:.2f}" for name, share in list(report.impurity.items())[:4])
         lines.append(
             f"Impurity shares: {first}; filters of block 1 and FLOPs together {total:.2f} (paper {_PAPER_SUM})."
         )
@@ -169,9 +173,9 @@ def _sessions(report: FitReport) -> list[str]:
 
 def _next(console: Console, report: FitReport, folder: Path, onnx_difference: float | None, db: str | None) -> None:
     onnx = "" if onnx_difference is None else f" model.onnx differs by {onnx_difference:.1e} at most."
-    console.print(f"Written to {folder}: card.md says it all, with pictures.{onnx}", highlight=False)
-    option = "" if str(folder) == "energy-model" else f" --model {folder}"
+    console.print(f"Written to {escape(str(folder))}: card.md says it all, with pictures.{onnx}", highlight=False)
+    option = "" if str(folder) == "energy-model" else f" --model {escape(str(folder))}"
     console.print(f"Next: lab predict {'table2' if db is not None else 'TABLE.csv'}{option}", highlight=False)
     if db is not None and not report.plan.budget:
-        where = "" if db == "lab.db" else f" --db {db}"
+        where = "" if db == "lab.db" else f" --db {escape(db)}"
         console.print(f"      lab suggest-next{where} --n 100 --out next.txt", highlight=False)

@@ -38,17 +38,19 @@ def predict(
 
     Exit codes: 0 done; 2 wrong usage, no predictor, or something that it cannot predict for; 70 a defect.
     """
-    from lab.predicted import read_asked
+    from lab.predicted import check_space, read_asked
     from predictor.artefact import load
 
     saved = load(model)
+    _check_out(out, what)
     asked = read_asked(what, saved.predictor.model.schema.names)
+    check_space(asked, saved.manifest["provenance"])
     prediction = saved.predictor.predict(asked.features)
     if saved.refitted:
         sys.stderr.write(f"{model} was {saved.refitted}: fitted again from its rows. `lab fit-rf` writes it anew.\n")
     rows = _rows(asked, prediction)
     if out is not None:
-        _write(out, rows)
+        _write(out, [row | {"simulated": str(saved.predictor.simulated).lower()} for row in rows])
     if as_json:
         import json
 
@@ -81,11 +83,20 @@ def _plain(saved: SavedPredictor, prediction: Prediction, rows: list[dict[str, A
     }
 
 
+def _check_out(out: Path | None, what: str) -> None:
+    from lab.errors import UsageError
+
+    if out is None:
+        return
+    if out.suffix != ".csv":
+        raise UsageError(f"{out} does not end in .csv.", "Predictions are written as CSV: name the file .csv.")
+    if out.resolve() == Path(what).resolve():
+        raise UsageError(f"{out} is what is to be predicted for.", "Choose another file with --out; it was left alone.")
+
+
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     from lab.errors import UsageError
 
-    if out.suffix != ".csv":
-        raise UsageError(f"{out} does not end in .csv.", "Predictions are written as CSV: name the file .csv.")
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with part.open("w", newline="", encoding="utf-8") as stream:
@@ -101,25 +112,27 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
 
 def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    predictor, unit = saved.predictor, prediction.target.unit
+    predictor, unit = saved.predictor, escape(prediction.target.unit)
     mark = "[bold yellow]SIMULATED[/]  " if predictor.simulated else ""
     n = len(asked.names)
-    title = f"{mark}{prediction.target.name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
+    name = escape(prediction.target.name)
+    title = f"{mark}{name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
     table = Table(title=title, title_justify="left")
     table.add_column(asked.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
     known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
              if name in asked.features.columns]  # fmt: skip
     level = f"{predictor.band.level:.0%} interval"
-    for heading in (*(head for _, _, head in known), unit or prediction.target.name, level):
+    for heading in (*(head for _, _, head in known), unit or name, level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for i in range(min(n, _SHOWN_ROWS)):
         counts = [f"{asked.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
         interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
         note = "!" if prediction.outside[i] else ""
-        table.add_row(_short(asked.names[i]), *counts, f"{prediction.values[i]:.3f}", interval, note)
+        table.add_row(escape(_short(asked.names[i])), *counts, f"{prediction.values[i]:.3f}", interval, note)
     console = Console()
     console.print(table)
     if n > _SHOWN_ROWS:

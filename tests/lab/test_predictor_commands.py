@@ -16,7 +16,7 @@ from recorded_campaign import measure_window, record_campaign
 from db.database import open_database
 from lab.cli import main
 from search.features import feature_columns
-from search.spaces import AUDIO_2D
+from search.spaces import AUDIO_1D, AUDIO_2D
 from search.tflite.writer import write_tflite
 
 Run = Callable[..., tuple[int, str, str]]
@@ -305,3 +305,53 @@ def test_onnx_gives_what_the_forest_gives(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(out)["onnx_difference"] < 1e-5
     assert (tmp_path / "energy-model" / "model.onnx").stat().st_size > 1000
+
+
+def test_an_architecture_longer_than_a_file_name_is_predicted(run: Run, fitted: Path) -> None:
+    text = max((a.text for a in AUDIO_2D.sample_unique(300, 2)), key=len)
+    assert len(text) > 255
+    code, out, err = run("predict", text, "--model", str(fitted / "energy-model"), "--json")
+    assert code == 0, err
+    assert json.loads(out)["rows"][0]["row"] == text
+
+
+def test_architectures_of_another_space_than_the_model_has_seen_are_refused(run: Run, fitted: Path) -> None:
+    folder = fitted / "energy-model"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"provenance": {"arch_space": "audio2d"}}))
+    assert run("predict", "table2", "--model", str(folder))[0] == 0
+    refused(run("predict", AUDIO_1D.sample_unique(1, 1)[0].text, "--model", str(folder)), 2, "audio2d", "audio1d")
+
+
+def test_names_with_brackets_and_dollars_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with (tmp_path / "t.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["a [/x]", "flops", "cost/$[mJ]$", "$\\$"])
+        for a, b in rng.uniform(1, 2, (60, 2)):
+            writer.writerow([a, b, a + b, b])
+    names = ("--features", "a [/x],flops,$\\$", "--target", "cost/$[mJ]$", "--unit", "[mJ]")
+    code, out, err = run("fit-rf", "--table", "t.csv", *names, "--model", "ridge", "--out", "m[a]")
+    assert code == 0, err
+    assert "cost/$[mJ]$ ([mJ])" in out
+    assert "a [/x]" in out
+    assert "Written to m[a]" in out
+    assert (tmp_path / "m[a]" / "cost-mJ-against-flops.png").is_file()
+    code, out, err = run("predict", "t.csv", "--model", "m[a]")
+    assert code == 0, err
+    assert "cost/$[mJ]$ of 60 rows" in out
+
+
+def test_predictions_from_simulated_rows_say_so_in_their_file(run: Run, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "table.csv", simulated=True)
+    run("fit-rf", "--table", str(path), *FEATURES, "--model", "ridge")
+    assert run("predict", "table.csv", "--out", "p.csv")[0] == 0
+    with (tmp_path / "p.csv").open(newline="") as stream:
+        assert {row["simulated"] for row in csv.DictReader(stream)} == {"true"}
+
+
+def test_predictions_do_not_overwrite_what_was_asked(run: Run, fitted: Path) -> None:
+    table = str(fitted / "table.csv")
+    before = Path(table).read_bytes()
+    refused(run("predict", table, "--model", str(fitted / "energy-model"), "--out", table), 2, "left alone")
+    assert Path(table).read_bytes() == before
