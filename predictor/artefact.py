@@ -32,9 +32,10 @@ import numpy as np
 
 from predictor.errors import BadTable, DamagedModel, ForeignModel, OutputRefused, UnknownRecipe
 from predictor.intervals import ConformalBand
-from predictor.models import recipe_named
+from predictor.models import predict_with, recipe_named
 from predictor.predictor import FittedModel, PowerModel, Predictor, fit_model
 from predictor.schema import FeatureSchema
+from predictor.sound_trees import trees_are_sound
 from predictor.table import FeatureTable, Measurements, Target
 from predictor.trusted_types import load_trusted
 from predictor.two_stage import LATENCY, latencies
@@ -216,9 +217,22 @@ def load(folder: Path) -> SavedPredictor:
         pipeline = _refitted(folder, manifest, schema, target)
     else:
         pipeline = load_trusted(folder / MODEL)
+        _check_pipeline(folder, pipeline, len(schema.columns))
     return SavedPredictor(
         Predictor(recipe, FittedModel(schema, pipeline, power), band, target, simulated), manifest, reason
     )
+
+
+def _check_pipeline(folder: Path, pipeline: Any, n_columns: int) -> None:
+    """Refuse a model that is no pipeline of these columns, or whose trees lead out of themselves."""
+    row = np.zeros((1, n_columns), np.float32)
+    try:
+        n_encoded = pipeline["encoder"].transform(row).shape[1]
+        sound = trees_are_sound(pipeline["model"], n_encoded) and predict_with(pipeline, row).shape == (1,)
+    except Exception as error:
+        raise DamagedModel(f"{folder / MODEL} cannot predict: {error}", "fit again with `lab fit-rf`") from error
+    if not sound:
+        raise DamagedModel(f"{folder / MODEL} has trees that lead nowhere", "fit again with `lab fit-rf`")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
