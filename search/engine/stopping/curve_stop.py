@@ -5,7 +5,8 @@ A trial is condemned when the probability that its final reward beats the best t
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
-from where they were predicted, in predicted standard deviations, widens later predictions.
+from where they were predicted, in predicted standard deviations, widens later predictions; an audited trial counts for
+those that were stopped in its place.
 """
 
 from __future__ import annotations
@@ -148,12 +149,15 @@ class CurveStop:
         numbers = [curve.number for curve in full]
         if self._calibration is None or self._calibration[0] is not model or self._calibration[1] != numbers:
             audits = [curve for curve in full[:-_N_CALIBRATION] if curve.audited][-_N_AUDITS:]
-            factor = calibrate(model, [*audits, *full[-_N_CALIBRATION:]], self.floor)
+            chosen = [*audits, *full[-_N_CALIBRATION:]]
+            factor = calibrate(model, chosen, self.floor, 1 / self.audit_share)
             self._calibration = (model, numbers, factor)
         return self._calibration[2]
 
 
-def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> dict[int, float]:
+def calibrate(
+    model: CurveModel, curves: Sequence[SeenCurve], floor: int, audit_weight: float = 1.0
+) -> dict[int, float]:
     """Root mean square error of predicted ends, in predicted standard deviations, kept within 1 and 4.
 
     Early predictions err differently from late ones, so each of a few stages has its own.
@@ -162,6 +166,7 @@ def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> dic
         model: predicts.
         curves: trained to the end, all of one length.
         floor: the first stage; the next ones are at 1.5, 2, 3 and 4 times as many evaluations.
+        audit_weight: of an audited trial, which stands for those that were stopped in its place.
 
     Returns:
         By the number of evaluations from which on it holds, rising.
@@ -170,13 +175,14 @@ def calibrate(model: CurveModel, curves: Sequence[SeenCurve], floor: int) -> dic
         return {floor: 1.0}
     features = np.stack([curve.features for curve in curves])
     ends = np.array([curve.accuracies[-1] for curve in curves])
+    weights = np.array([audit_weight if curve.audited else 1.0 for curve in curves])
     n_points = len(curves[0].accuracies)
     factors = {}
     for n_seen in (int(floor * stage) for stage in _STAGES):
         if n_seen < n_points:
             beginnings = make_curves([curve.accuracies[:n_seen] for curve in curves], n_points)
             means, sds = model.predict_end(features, beginnings)
-            error = np.sqrt(np.mean(((ends - means) / sds) ** 2))
+            error = np.sqrt(np.average(((ends - means) / sds) ** 2, weights=weights))
             factors[n_seen] = float(np.clip(error, *_INFLATION_LIMITS))
     return factors
 

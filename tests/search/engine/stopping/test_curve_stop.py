@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import optuna  # noqa: TID253
 import pytest
@@ -71,6 +73,13 @@ def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction()
     assert list(surprised) == [6, 9, 12, 18]
     assert surprised[12] > 2.0 > surprised[18]
     assert calibrate(model, seen_curves(40, 0.5), 6)[6] == 4.0
+
+
+def test_an_audited_trial_counts_for_those_that_were_stopped_in_its_place() -> None:
+    model = fitted()
+    audited = [replace(curve, audited=True) for curve in seen_curves(2, 0.05)]
+    curves = [*seen_curves(38, 0.0), *audited]
+    assert calibrate(model, curves, 6, 20.0)[6] > 1.5 * calibrate(model, curves, 6)[6]
 
 
 def searched(rule: StopRule, n: int = 120, seed: int = 3) -> tuple[Study, Formula]:
