@@ -22,7 +22,7 @@ from scipy.special import ndtr
 
 from search.architecture import IDENTITY
 from search.blocks import BlockType
-from search.engine.record import audited, finished, penalty_of, stopped
+from search.engine.record import audited, final_reward, finished, penalty_of, stopped
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.rule import Decision, observed
@@ -44,7 +44,9 @@ class SeenCurve:
 
     Args:
         number: of the trial.
-        accuracies: as far as it was trained.
+        accuracies: after each evaluation, as far as it was trained.
+        end: what it was told with: the accuracy of the finished network, which a last conversion may set apart from
+            that of the last evaluation; a prediction where it was stopped.
         features: see `features_of`.
         trained: to the end.
         audited: it was condemned, and trained on.
@@ -52,6 +54,7 @@ class SeenCurve:
 
     number: int
     accuracies: Floats
+    end: float
     features: Floats
     trained: bool
     audited: bool
@@ -95,7 +98,7 @@ class CurveStop:
         if not self.floor <= len(rewards) < n_evaluations or audited(trial):
             return going_on
         trials = finished(study)
-        incumbent = max((each.values[0] for each in trials if not stopped(each)), default=-np.inf)
+        incumbent = max((final_reward(each) for each in trials if not stopped(each)), default=-np.inf)
         curves = self._curves(trials)
         if sum(curve.trained for curve in curves) < self.n_startup:
             return going_on
@@ -105,7 +108,7 @@ class CurveStop:
         means, sds = model.predict_end(features_of(trial)[np.newaxis], seen)
         inflation = self._inflation(curves, model, n_evaluations)
         sd = float(sds[0]) * next(each for n, each in reversed(inflation.items()) if n <= len(rewards))
-        predicted = float(means[0]) - penalty
+        predicted = float(means[0]) + mean_gap(curves) - penalty
         probability = float(ndtr((predicted - incumbent) / sd))
         if probability >= self.delta:
             return Decision(False, predicted, sd, probability)
@@ -116,8 +119,9 @@ class CurveStop:
         for trial in trials:
             if trial.number not in self._seen:
                 accuracies = observed(trial) + penalty_of(trial)
+                end = final_reward(trial) + penalty_of(trial)
                 self._seen[trial.number] = SeenCurve(
-                    trial.number, accuracies, features_of(trial), not stopped(trial), audited(trial)
+                    trial.number, accuracies, end, features_of(trial), not stopped(trial), audited(trial)
                 )
         return [curve for trial in trials if len((curve := self._seen[trial.number]).accuracies) > 0]
 
@@ -174,7 +178,7 @@ def calibrate(
     if not curves:
         return {floor: 1.0}
     features = np.stack([curve.features for curve in curves])
-    ends = np.array([curve.accuracies[-1] for curve in curves])
+    ends = np.array([curve.end for curve in curves]) - mean_gap(curves)
     weights = np.array([audit_weight if curve.audited else 1.0 for curve in curves])
     n_points = len(curves[0].accuracies)
     factors = {}
@@ -185,6 +189,11 @@ def calibrate(
             error = np.sqrt(np.average(((ends - means) / sds) ** 2, weights=weights))
             factors[n_seen] = float(np.clip(error, *_INFLATION_LIMITS))
     return factors
+
+
+def mean_gap(curves: Sequence[SeenCurve]) -> float:
+    """How much more the finished network achieves than the last evaluation saw, over the trained curves."""
+    return float(np.mean([curve.end - curve.accuracies[-1] for curve in curves if curve.trained]))
 
 
 def features_of(trial: FrozenTrial) -> Floats:

@@ -62,7 +62,7 @@ def test_features_are_costs_and_blocks() -> None:
 def seen_curves(n: int, off_by: float) -> list[SeenCurve]:
     values, _ = decaying(n, seed=2)
     values[:, 12:] += off_by
-    return [SeenCurve(i, curve, np.zeros(N_FEATURES), True, False) for i, curve in enumerate(values)]
+    return [SeenCurve(i, curve, float(curve[-1]), np.zeros(N_FEATURES), True, False) for i, curve in enumerate(values)]
 
 
 def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction() -> None:
@@ -73,6 +73,25 @@ def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction()
     assert list(surprised) == [6, 9, 12, 18]
     assert surprised[12] > 2.0 > surprised[18]
     assert calibrate(model, seen_curves(40, 0.5), 6)[6] == 4.0
+
+
+def test_what_the_finished_network_loses_on_its_way_is_predicted_too() -> None:
+    study, _ = searched(CurveStop(1, audit_share=0.0), n=40)
+    lossy = optuna.create_study(direction="maximize")
+    for trial in study.trials:
+        lossy.add_trial(
+            create_trial(
+                value=trial.values[0] - 0.1,
+                params=trial.params,
+                distributions=trial.distributions,
+                user_attrs=trial.user_attrs,
+                intermediate_values=trial.intermediate_values,
+            )
+        )
+    running = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 8), 0.5))
+    running.number = 40
+    there, here = (CurveStop(1, audit_share=0.0).decide(each, running, 20) for each in (lossy, study))
+    assert there.predicted == pytest.approx(here.predicted - 0.1)
 
 
 def test_an_audited_trial_counts_for_those_that_were_stopped_in_its_place() -> None:
