@@ -46,6 +46,8 @@ None of the loaders calls a function that the file names (those of methods, part
 missing), so nothing in a file is executed but what scikit-learn's own classes do with their state.
 """
 
+# A forest of 15,000 rows takes some 20 MB; what unpacks to more than this is there to fill the memory.
+_MOST_BYTES = 2_000_000_000
 # They hold JSON, or point to a node that was looked at.
 _HARMLESS_LOADERS = ("JsonNode", "CachedNode")
 
@@ -74,6 +76,8 @@ def check_types(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+                raise ValueError(f"unpacks to more than {_MOST_BYTES:,} bytes")
             tree = json.loads(archive.read("schema.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, RecursionError) as error:
         raise ForeignModel(

@@ -78,7 +78,7 @@ def _read(path: Path, line: int, text: str) -> Network:
 def write_index(folder: Path, built: Iterable[tuple[Network, BuiltFile]]) -> Path:
     """Writes `index.csv` beside the files: a row each with file, size, sha256, FLOPs, parameters, hash and text.
 
-    It is there whole or not at all.
+    Rows of an earlier index whose files are still there come first and stay. It is there whole or not at all.
 
     Raises:
         BuildFailed: it cannot be written.
@@ -86,16 +86,30 @@ def write_index(folder: Path, built: Iterable[tuple[Network, BuiltFile]]) -> Pat
     path = folder / INDEX_NAME
     part = folder / f".{INDEX_NAME}.{os.getpid()}.part"
     try:
+        rows = {row[0]: row for row in _earlier_rows(path)}
+        for network, file in built:
+            cost = count_graph(graph_of(network)).total
+            counts = (file.size_bytes, file.sha256, cost.flops, cost.n_params)
+            row = (file.path.name, *counts, network.architecture_hash, network.text)
+            rows[file.path.name] = tuple(map(str, row))
         with part.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(_COLUMNS)
-            for network, file in built:
-                cost = count_graph(graph_of(network)).total
-                counts = (file.size_bytes, file.sha256, cost.flops, cost.n_params)
-                writer.writerow((file.path.name, *counts, network.architecture_hash, network.text))
+            csv.writer(stream).writerows([_COLUMNS, *rows.values()])
         part.replace(path)
     except OSError as error:
         raise build_failed(error, path) from error
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _earlier_rows(path: Path) -> Iterator[tuple[str, ...]]:
+    """Rows of an index that is there, as far as they are whole and their files too."""
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        rows = csv.reader(stream)
+        if tuple(next(rows, ())) != _COLUMNS:
+            return
+        for row in rows:
+            if len(row) == len(_COLUMNS) and (path.parent / row[0]).is_file():
+                yield tuple(row)

@@ -24,8 +24,10 @@ def draw_survey(survey: Survey, path: Path) -> None:
     """Writes the picture; it is there whole or not at all.
 
     Raises:
-        BuildFailed: the file cannot be written.
+        BuildFailed: it is not named as a picture, or cannot be written.
     """
+    if path.suffix != ".png":
+        raise BuildFailed(f"{path} is no name for a picture", "give a file that ends in .png")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -59,18 +59,21 @@ def _wanted(
     from search.errors import BadText
     from search.network_list import read_network_list
     from search.space import read_options
-    from search.spaces import space_named
+    from search.spaces import SPACES, space_named
 
     sources = [name for name, given in (("--n", n), ("--networks", listed), ("--baselines", baselines)) if given]
     if len(sources) != 1:
         seen = f"{' and '.join(sources)} exclude each other" if sources else "nothing says what to write"
         raise BadText(seen, "give one of --n NUMBER, --networks FILE, --baselines")
+    chosen = space_named(space)
+    chosen_options = chosen.set_options(read_options(options))
+    if n is None and (options or chosen is not SPACES[0]):
+        raise BadText(f"--space and --option say nothing about {sources[0]}", "leave them out, or sample with --n")
     if baselines:
         return list(BASELINES)
     if listed is not None:
         return read_network_list(listed)
-    chosen = space_named(space)
-    return [*chosen.sample_unique(n or 0, seed, chosen.set_options(read_options(options)))]
+    return [*chosen.sample_unique(n or 0, seed, chosen_options)]
 
 
 def _shown(files: Iterable[BuiltFile], n: int) -> Iterator[BuiltFile]:

@@ -72,7 +72,8 @@ def fit_rf(
     The paper's random forest unless --model says otherwise. A fifth of the architectures is held out; nothing is
     chosen by looking at it.
 
-    Exit codes: 0 done; 2 wrong usage, or rows that nothing can be learnt from; 5 database unusable; 70 a defect.
+    Exit codes: 0 done; 2 wrong usage, or rows that nothing can be learnt from; 5 database unusable; 70 a defect;
+    130 interrupted, nothing written.
     """
     from lab.commands.fit_rf_options import Source, database_rows, make_plan, table_rows
     from lab.commands.fit_rf_report import print_report

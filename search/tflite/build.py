@@ -72,6 +72,7 @@ def build_files(networks: Iterable[Network], seed: int, out_dir: Path, n_workers
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(out_dir)
     except OSError as error:
         raise build_failed(error, out_dir) from error
     if n_workers == 0:
@@ -101,6 +102,14 @@ def _write_whole(path: Path, data: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Halves of files whose writer was killed: no process has their number any more."""
+    for part in folder.glob(".*.part"):
+        pid = part.name.split(".")[-2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            part.unlink(missing_ok=True)
 
 
 def build_failed(error: OSError, path: Path) -> BuildFailed:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from made_rows import made_rows
 
-from predictor import artefact
+from predictor import artefact, trusted_types
 from predictor.artefact import MANIFEST, MODEL, ROWS, check_output, load, read_rows, save
 from predictor.errors import DamagedModel, ForeignModel, OutputRefused
 from predictor.evaluation import evaluate, fit_predictor
@@ -232,3 +232,13 @@ def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path, name: str) -
     path.write_text(json.dumps({**content, name: None}))
     with pytest.raises(ForeignModel, match=name):
         load(tmp_path / "model")
+
+
+def test_a_model_that_unpacks_without_end_is_refused_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusted_types, "_MOST_BYTES", 100_000)
+    with zipfile.ZipFile(tmp_path / "bomb.skops", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b" " * 200_000)
+    with pytest.raises(ForeignModel):
+        trusted_types.check_types(tmp_path / "bomb.skops")

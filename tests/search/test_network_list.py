@@ -85,3 +85,12 @@ def test_a_list_from_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path: Pa
 def test_a_cell_that_csv_cannot_hold_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(BadList, match="field larger"):
         read_network_list(written(tmp_path / "a.csv", f"text\n{'x' * 200_000}\n"))
+
+
+def test_an_index_keeps_what_is_still_there(tmp_path: Path) -> None:
+    first, second = AUDIO_2D.sample_unique(3, 1), AUDIO_2D.sample_unique(2, 2)
+    old = list(build_files(first, 0, tmp_path, 0))
+    write_index(tmp_path, zip(first, old, strict=True))
+    old[1].path.unlink()
+    path = write_index(tmp_path, zip(second, build_files(second, 0, tmp_path, 0), strict=True))
+    assert read_network_list(path) == [first[0], first[2], *second]

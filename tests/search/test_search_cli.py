@@ -68,6 +68,7 @@ def test_survey_prints_the_share_of_small_networks_and_draws_a_picture(
         ["space", "survey", "--option", "pool_merge"],
         ["space", "survey", "--option", "pool_merge=never"],
         ["space", "survey", "--n", "3", "--plot", "/nonexistent/plot.png"],
+        ["space", "survey", "--n", "3", "--plot", "plot.txt"],
     ],
 )
 def test_bad_options_end_with_code_2_and_a_hint(

@@ -52,6 +52,8 @@ def test_a_list_of_networks_is_written_in_its_order(tmp_path: Path) -> None:
         (["--out", "x", "--n", "3", "--option", "dw_stride=late"], "next_block"),
         (["--out", "x", "--n", "3", "--option", "colour=red"], "dw_stride"),
         (["--out", "x", "--networks", "missing.txt"], "missing.txt"),
+        (["--out", "x", "--baselines", "--option", "pool_merge=add"], "--baselines"),
+        (["--out", "x", "--baselines", "--space", "audio1d"], "--baselines"),
         (["--out", "/proc/x", "--n", "3"], "folder"),
     ],
 )

@@ -160,3 +160,14 @@ def test_killing_the_process_ends_its_workers_and_leaves_no_broken_file(tmp_path
     assert written
     for path in written:
         assert_whole(path)
+
+
+def test_halves_of_files_that_a_killed_writer_left_are_removed_and_those_of_a_living_one_are_not(
+    tmp_path: Path,
+) -> None:
+    dead, living = tmp_path / f".{'a' * 64}.tflite.99999999.part", tmp_path / f".b.tflite.{os.getpid()}.part"
+    dead.write_bytes(b"x")
+    living.write_bytes(b"x")
+    list(build_files(sampled(1), 0, tmp_path, 0))
+    assert not dead.exists()
+    assert living.exists()
