@@ -17,9 +17,9 @@ from pathlib import Path
 from db.database import open_database
 from db.results import result_rows
 from lab import campaign as campaigns
-from lab.commands.measure import make_plan
 from lab.profile import parse_profile
 from lab.truth_comparison import Accuracy, Comparison, compare, read_truths, summarise
+from lab.wanted import Wanted, plan_of
 
 
 def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[Comparison], dict[str, int]]:
@@ -34,7 +34,7 @@ def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[Comparison], dic
         "accuracy",
     )
     with open_database(place / "lab.db") as db:
-        plan = make_plan(profile, n, 1, None, None)
+        plan = plan_of(Wanted(n=n), profile, "")
         row = campaigns.measure(db, profile, plan)
         rows = list(result_rows(db, row.name))
         outcomes = dict(campaigns.progress(db, row.campaign_id).n_visits)

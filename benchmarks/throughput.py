@@ -17,8 +17,8 @@ from pathlib import Path
 
 from db.database import open_database
 from lab import campaign as campaigns
-from lab.commands.measure import make_plan
 from lab.profile import BenchProfile, load_profile
+from lab.wanted import Wanted, plan_of
 
 FULL = 15_000
 
@@ -27,7 +27,7 @@ def run(profile: BenchProfile, n: int, label: str) -> str:
     """One campaign; its row of the table."""
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder) / "lab.db") as db:
         began = time.perf_counter()
-        row = campaigns.measure(db, profile, make_plan(profile, n, 1, None, None))
+        row = campaigns.measure(db, profile, plan_of(Wanted(n=n), profile, ""))
         wall_s = time.perf_counter() - began
         now = campaigns.progress(db, row.campaign_id)
     done = now.n_tasks["done"]

@@ -20,6 +20,9 @@ _AHEAD = 300
 LISTED = "listed in "
 """How the source of a campaign begins whose architectures stand in a file; the file's path follows."""
 
+OF_STUDY = " best of study "
+"""What stands between a number and a study in the source of a campaign of finalists."""
+
 SAMPLED = ", uniform, seed "
 """What stands between space and seed in the source of a campaign that is drawn."""
 
@@ -137,21 +140,36 @@ def own_models(folder: Path) -> list[ReadyModel]:
     models, wrong = list[ReadyModel](), list[str]()
     for path in paths:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            wrong.append(f"{path.name}: {error.strerror}")
-            continue
-        if content[4:8] != b"TFL3":
-            wrong.append(f"{path.name}: not a TensorFlow Lite model")
-            continue
-        digest = hashlib.sha256(content).hexdigest()
-        models.append(ReadyModel(ModelSpec(sha256=digest, size_bytes=len(content), name=path.name), path))
+            models.append(_read_model(path))
+        except (OSError, ValueError) as error:
+            wrong.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
     if wrong:
         raise ModelsError(
             "These files cannot be measured:\n  " + "\n  ".join(wrong),
             "Move them out of the folder or convert them again, then run the same command.",
         )
     return _without_twins(models)
+
+
+def model_of(path: Path) -> ReadyModel:
+    """One .tflite file.
+
+    Raises:
+        ModelsError: it cannot be read, or is no .tflite model.
+    """
+    try:
+        return _read_model(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelsError(f"{path} cannot be measured: {reason}.", "Copy it there again, or leave it out.") from error
+
+
+def _read_model(path: Path) -> ReadyModel:
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError("not a TensorFlow Lite model")
+    digest = hashlib.sha256(content).hexdigest()
+    return ReadyModel(ModelSpec(sha256=digest, size_bytes=len(content), name=path.name), path)
 
 
 def _without_twins(models: Sequence[ReadyModel]) -> list[ReadyModel]:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from db.database import Database
 from db.queries import Progress, VisitNoise, incidents, list_campaigns, progress, visit_noise
 from db.rows import CampaignRow, IncidentRow, TaskState, VisitOutcome, WindowState
-from lab.model_files import LISTED, SAMPLED
+from lab.model_files import LISTED, OF_STUDY, SAMPLED
 from search.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5
@@ -157,6 +157,9 @@ def _next_command(db: Database, campaign: CampaignRow, n_tasks: int, n_left: int
 
 def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
     """The option that says what the campaign measures."""
+    top, of_study, study = campaign.source_detail.partition(OF_STUDY)
+    if of_study:
+        return ["--study", study, "--top", top]
     if campaign.source == "models":
         return ["--models", campaign.source_detail]
     if campaign.source_detail.startswith(LISTED):

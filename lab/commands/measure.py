@@ -8,13 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from lab.campaign import CampaignPlan
-    from lab.profile import BenchProfile
 
 _TOP_ROWS = 10
 
@@ -34,6 +30,11 @@ def measure(
     architectures: Annotated[
         Path | None, typer.Option("--architectures", help="Measure the architectures of this list instead.")
     ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", help="Measure the best trained networks of this search instead.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many of the study.")] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Visits of each model, at least.")] = 1,
     space: Annotated[str, typer.Option("--space", help="Search space to sample: audio2d or audio1d.")] = "audio2d",
     precision: Annotated[
         float | None,
@@ -55,11 +56,13 @@ def measure(
     from lab.commands.measure_report import check_space, dry_run_report, final_report
     from lab.profile import load_profile
     from lab.progress import shown_progress
+    from lab.wanted import Wanted, plan_of
 
     profile = load_profile(bench)
     if precision is not None:
         profile = profile.with_precision(precision)
-    plan = make_plan(profile, n, seed, campaign, models, architectures, space)
+    wanted = Wanted(n, models, architectures, study, top, space, seed, campaign, repeats)
+    plan = plan_of(wanted, profile, db)
     check_space(plan, profile, db)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
@@ -78,71 +81,6 @@ def measure(
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(1)
-
-
-def make_plan(
-    profile: BenchProfile,
-    n: int | None,
-    seed: int,
-    name: str | None,
-    folder: Path | None = None,
-    listed: Path | None = None,
-    space: str = "audio2d",
-) -> CampaignPlan:
-    """The plan of a command line.
-
-    Raises:
-        ModelsError: not exactly one of n, folder and list is given, or they cannot be used.
-        SearchError: no space of that name; or the list cannot be read, or a line of it is no network.
-    """
-    from lab.campaign import CampaignPlan as Plan
-    from lab.errors import ModelsError
-    from lab.model_files import LISTED, SAMPLED, listed_architectures, own_models
-    from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
-    from search.spaces import AUDIO_2D, space_named
-
-    given = [option for option, value in (("--n", n), ("--models", folder), ("--architectures", listed)) if value]
-    if len(given) > 1:
-        raise ModelsError(
-            f"{' and '.join(given)} exclude each other.",
-            "All files of a folder, or all architectures of a list, are measured; --n is for sampled ones.",
-        )
-    share = profile.precision.repeat_frac
-    watch = tuple(canary_tasks(profile.precision.n_canaries))
-    if folder is not None:
-        ready = own_models(folder)
-        return Plan(
-            name=name or f"{profile.name}-{folder.resolve().name}",
-            source="models",
-            source_detail=str(folder.resolve()),
-            seed=seed,
-            tasks=(*watch, *model_tasks(ready, seed, share)),
-            own_models={model.spec.sha256: model for model in ready},
-        )
-    if listed is not None:
-        return Plan(
-            name=name or f"{profile.name}-{listed.stem}",
-            source="sampled",
-            source_detail=f"{LISTED}{listed.resolve()}",
-            seed=seed,
-            tasks=(*watch, *architecture_tasks(listed_architectures(listed), seed, share)),
-            own_models={},
-        )
-    if n is None:
-        raise ModelsError(
-            "Say what to measure.",
-            "Give --n NUMBER for sampled architectures, --architectures LIST, or --models FOLDER.",
-        )
-    chosen = space_named(space)
-    drawn_from = "" if chosen is AUDIO_2D else f"-{chosen.name}"
-    return Plan(
-        name=name or f"{profile.name}{drawn_from}-seed{seed}",
-        source="sampled",
-        source_detail=f"{chosen.name}{SAMPLED}{seed}",
-        seed=seed,
-        tasks=(*watch, *sampled_tasks(n, seed, share, chosen)),
-        own_models={},
-    )
 
 
 @contextmanager

@@ -12,6 +12,11 @@ from search.errors import TrialMissing
 from search.tflite.build import build_failed
 
 
+def networks_dir(db: Database) -> Path:
+    """Where the files of trained networks lie, beside the record."""
+    return db.files_dir / "networks"
+
+
 def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> Path:
     """Copies the file of a trained trial, and writes a Markdown card beside it; returns the card's path.
 
@@ -22,7 +27,7 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> 
     if trial.model is None:
         hint = "a stopped training has no network: `search best` prints those that were trained to the end"
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was stopped", hint)
-    source = db.files_dir / "networks" / trial.model.name
+    source = networks_dir(db) / trial.model.name
     try:
         data = source.read_bytes()
     except OSError as error:

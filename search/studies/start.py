@@ -20,6 +20,7 @@ from search.features import feature_columns
 from search.reward import reward_named
 from search.spaces import space_named
 from search.studies.effort import effort_named
+from search.studies.export import networks_dir
 from search.studies.settings import StudySettings
 from search.studies.storage import create_study, default_url, load_study, settings_of
 
@@ -91,7 +92,7 @@ class Started:
             settings=settings,
             study_id=self.study_id,
             db=self.db,
-            files_dir=self.db.files_dir / "networks",
+            files_dir=networks_dir(self.db),
             data=self.data,
             costs=costs,
             rule=build_stop_rule(settings.stopping, settings.seed),
