@@ -79,12 +79,12 @@ def best_of(trials: Iterable[FrozenTrial]) -> FrozenTrial | None:
 
 def stopped(trial: FrozenTrial) -> bool:
     """Whether training was cut short, so that the trial's value is a prediction."""
-    return STOPPED_AT in trial.user_attrs
+    return trial.user_attrs.get(STOPPED_AT) is not None
 
 
 def audited(trial: FrozenTrial) -> bool:
     """Whether a rule condemned it and it was run on to see whether the rule was right."""
-    return AUDITED in trial.user_attrs
+    return trial.user_attrs.get(AUDITED) is not None
 
 
 def final_reward(trial: FrozenTrial) -> float:

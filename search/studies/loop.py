@@ -221,7 +221,12 @@ class _Watch:
 
     def __init__(self, worker: Worker, trial: Any, known: Known) -> None:
         self._worker, self._trial, self._known = worker, trial, known
-        self._reported = dict(_frozen(worker.study, trial).intermediate_values)
+        before = _frozen(worker.study, trial)
+        self._reported = dict(before.intermediate_values)
+        for mark in (STOPPED_AT, AUDITED):
+            # Of the worker that died at it: the rule decides anew, and may decide otherwise.
+            if mark in before.user_attrs:
+                trial.set_user_attr(mark, None)
         self.predicted = 0.0
 
     def __call__(self, evaluation: Evaluation) -> bool:

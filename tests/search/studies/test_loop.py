@@ -159,3 +159,21 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
         recorder = Recorder()
         assert replace(worker, rule=recorder).run(1, lambda: False) == 1
     assert recorder.lengths == [1, 2, 3, 4]
+
+
+def test_a_mark_of_the_worker_that_died_does_not_make_a_trained_trial_a_stopped_one(
+    tmp_path: Path, predictor: Path
+) -> None:
+    def interrupted(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+        raise KeyboardInterrupt
+
+    with a_worker(tmp_path, predictor, settings(), interrupted) as worker, pytest.raises(KeyboardInterrupt):
+        worker.run(1, lambda: False)
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        (trial,) = worker.study.trials
+        for name, value in (("worker", f"{os.uname().nodename}:999999999"), ("stopped_at", 2)):
+            worker.study._storage.set_trial_user_attr(trial._trial_id, name, value)
+        worker.run(1, lambda: False)
+        (row,) = list_trials(worker.db, worker.study_id)
+    assert row.state == "trained"
+    assert row.model is not None
