@@ -36,7 +36,7 @@ Algorithm = Annotated[
 Stopping = Annotated[str, typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp.")]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
-    str, typer.Option("--effort", help="smoke (shows that all works), quick (a minute a trial) or thorough.")
+    str, typer.Option("--effort", help="smoke (shows that all works), quick (a minute or two a trial) or thorough.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
 

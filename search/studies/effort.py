@@ -29,7 +29,7 @@ EFFORTS = (
     Effort("quick", QUICK, SyntheticSize(n_train=2_000, n_validation=800, n_test=1_000)),
     Effort("thorough", THOROUGH, SyntheticSize(n_train=6_000, n_validation=1_500, n_test=1_500)),
 )
-"""smoke only shows that everything works; quick takes about a minute a trial; thorough is for real searches."""
+"""smoke only shows that everything works; quick takes a minute or two a trial; thorough is for real searches."""
 
 
 def effort_named(name: str) -> Effort:

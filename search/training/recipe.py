@@ -40,7 +40,7 @@ SMOKE = Recipe(n_float_epochs=2, n_int8_epochs=1, batch_size=50, n_evaluations=3
 """Learns next to nothing, in seconds."""
 
 QUICK = Recipe()
-"""For two cores and a thousand clips or two: about a minute a network."""
+"""For two cores and a thousand clips or two: a minute or two a network."""
 
 THOROUGH = Recipe(n_float_epochs=18, n_int8_epochs=6, n_evaluations=24)
 """For a data set that deserves it: what a search is meant to be run with."""
