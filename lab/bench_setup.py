@@ -6,7 +6,6 @@ is named.
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from lab.errors import BENCH_UNAVAILABLE, USAGE, LabError
 from lab.finders import Finders, SerialPort
 from lab.profile import DEFAULT_NAME, parse_profile
 from lab.profile_keys import ProfileKey, profile_sections, toml_value
+from search.whole_file import whole_file
 
 _WIDTH = 110
 _HEADER = f"""\
@@ -191,14 +191,10 @@ def _lines(key: ProfileKey, value: object) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with whole_file(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise ProfileInTheWay(
             f"{path} cannot be written: {error.strerror or error}.",

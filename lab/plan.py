@@ -9,12 +9,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from db.rows import ArchitectureSpec, EnergyRow, TaskRow, TaskSpec, TaskUpdate
+from db.rows import EnergyRow, TaskRow, TaskSpec, TaskUpdate
 from lab.model_files import ReadyModel
 from lab.profile import PrecisionSection
 from search.architecture import Architecture
-from search.count import count_graph
-from search.graph import build_graph
+from search.architecture_spec import architecture_spec
 from search.space import Space
 from search.spaces import AUDIO_2D, TABLE_2
 
@@ -67,19 +66,6 @@ def canary_tasks(n: int) -> list[TaskSpec]:
     return [
         TaskSpec(role="canary", ordinal=i, n_wanted=1, architecture=architecture_spec(a)) for i, a in enumerate(chosen)
     ]
-
-
-def architecture_spec(architecture: Architecture) -> ArchitectureSpec:
-    """An architecture as the record keeps it."""
-    cost = count_graph(build_graph(architecture), len(architecture.blocks)).total
-    return ArchitectureSpec(
-        hash=architecture.architecture_hash,
-        space=architecture.space,
-        text=architecture.text,
-        params=architecture.to_params(),
-        flops=cost.flops,
-        n_params=cost.n_params,
-    )
 
 
 def _repeated(n: int, seed: int, share: float) -> list[bool]:

@@ -8,7 +8,6 @@ file has a column `text`, and may have a column `architecture_hash`, which is th
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from search.count import count_graph
 from search.errors import BadList, SearchError, WrongHash
 from search.networks import Network, graph_of, read_network_name
 from search.tflite.build import BuiltFile, build_failed
+from search.whole_file import whole_file
 
 INDEX_NAME = "index.csv"
 _COLUMNS = ("file", "size_bytes", "sha256", "flops", "n_params", "architecture_hash", "text")
@@ -84,7 +84,6 @@ def write_index(folder: Path, built: Iterable[tuple[Network, BuiltFile]]) -> Pat
         BuildFailed: it cannot be written.
     """
     path = folder / INDEX_NAME
-    part = folder / f".{INDEX_NAME}.{os.getpid()}.part"
     try:
         rows = {row[0]: row for row in _earlier_rows(path)}
         for network, file in built:
@@ -92,13 +91,10 @@ def write_index(folder: Path, built: Iterable[tuple[Network, BuiltFile]]) -> Pat
             counts = (file.size_bytes, file.sha256, cost.flops, cost.n_params)
             row = (file.path.name, *counts, network.architecture_hash, network.text)
             rows[file.path.name] = tuple(map(str, row))
-        with part.open("w", newline="", encoding="utf-8") as stream:
+        with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([_COLUMNS, *rows.values()])
-        part.replace(path)
     except OSError as error:
         raise build_failed(error, path) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -3,7 +3,6 @@ and parameters are distributed."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from search.errors import BuildFailed
 from search.survey import Numbers, Survey
+from search.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,12 +65,9 @@ def _draw_distribution(axes: Axes, values: Numbers, name: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        figure.savefig(part, format="png", dpi=150)
-        part.replace(path)
+        with whole_file(path) as part:
+            figure.savefig(part, format="png", dpi=150)
     except OSError as error:
         hint = "choose a file in a folder that exists and that you may write to"
         raise BuildFailed(f"cannot write {path}: {error.strerror or error}", hint) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,18 +95,15 @@ def _check_out(out: Path | None, what: str) -> None:
 
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     from lab.errors import UsageError
+    from search.whole_file import whole_file
 
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with part.open("w", newline="", encoding="utf-8") as stream:
+        with whole_file(out) as part, part.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, rows[0])
             writer.writeheader()
             writer.writerows(rows)
-        part.replace(out)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -61,12 +60,10 @@ def suggest_next(
 
 def _write(out: Path, text: str) -> None:
     from lab.errors import UsageError
+    from search.whole_file import whole_file
 
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(out)
+        with whole_file(out) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ the error goes on to the caller; a process that dies leaves its trial RUNNING, f
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 
 from search.architecture import Architecture
 from search.engine.encoding import Encoding
-from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, stopped
+from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, audited, stopped
 from search.engine.stopping.rule import Decision, StopRule
 
 
@@ -71,9 +72,6 @@ def run_trial(study: Study, encoding: Encoding, objective: Objective, rule: Stop
     except BaseException:
         study.tell(trial, state=TrialState.FAIL)
         raise
-    if decision.stop:
-        trial.set_user_attr(STOPPED_AT, n_made)
-        trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
     told = study.tell(trial, decision.predicted if decision.stop else reward)
     return Outcome(told, architecture, n_made, decision)
 
@@ -87,17 +85,42 @@ def _train(
     n_made = 0
     for n_made, accuracy in enumerate(curve, start=1):
         reward = accuracy - penalty
-        trial.report(reward, n_made)
-        decision = rule.decide(study, as_stored(study, trial), objective.n_evaluations)
+        decision = report(study, trial, n_made, reward, rule, objective.n_evaluations)
         if decision.stop:
             break
-        if decision.condemned and AUDITED not in trial.user_attrs:
-            trial.set_user_attr(AUDITED, n_made)
-            trial.set_user_attr(PREDICTED, decision.predicted)
-            trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
     if n_made == 0:
         raise ValueError(f"{type(objective).__name__} yielded no accuracy")
     return n_made, reward, decision
+
+
+def report(study: Study, trial: Trial, step: int, reward: float, rule: StopRule, n_evaluations: int) -> Decision:
+    """Reports an evaluation, asks the rule, and marks the trial where it stops or condemns it.
+
+    A trial that was taken up from a dead worker may have this value, and later ones: these are not shown to the rule.
+
+    Args:
+        study: of the trial.
+        trial: running.
+        step: of the evaluation, from 1.
+        reward: accuracy less penalty.
+        rule: decides.
+        n_evaluations: of a full training.
+    """
+    stored = as_stored(study, trial)
+    earlier = {k: value for k, value in stored.intermediate_values.items() if k <= step}
+    if step not in earlier:
+        trial.report(reward, step)
+    seen = copy.copy(stored)
+    seen.intermediate_values = {step: reward, **earlier}
+    decision = rule.decide(study, seen, n_evaluations)
+    if decision.stop:
+        trial.set_user_attr(STOPPED_AT, step)
+        trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
+    elif decision.condemned and not audited(seen):
+        trial.set_user_attr(AUDITED, step)
+        trial.set_user_attr(PREDICTED, decision.predicted)
+        trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
+    return decision
 
 
 def as_stored(study: Study, trial: Trial) -> FrozenTrial:

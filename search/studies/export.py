@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
 from search.errors import TrialMissing
 from search.tflite.build import build_failed
+from search.whole_file import whole_file
 
 
 def networks_dir(db: Database) -> Path:
@@ -37,10 +37,9 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> 
         raise TrialMissing(f"{source} is damaged", "copy it again from the worker that trained it")
     card = out.with_suffix(".md")
     for path, content in ((out, data), (card, _card(study, trial).encode())):
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            part.write_bytes(content)
-            part.replace(path)
+            with whole_file(path) as part:
+                part.write_bytes(content)
         except OSError as error:
             raise build_failed(error, path) from error
     return card

@@ -9,23 +9,25 @@ record follows, and is brought up to date at every start.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from db.database import Database
-from db.rows import ArchitectureSpec, ModelSpec, TrialSpec
+from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
 from search.architecture import Architecture
+from search.architecture_spec import architecture_spec
 from search.audio.examples import SoundData
 from search.engine.encoding import Encoding
-from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, finished, stopped
+from search.engine.record import AUDITED, STOPPED_AT, Known, finished, stopped
 from search.engine.stopping.rule import StopRule
+from search.engine.trials import as_stored, report
 from search.graph import build_graph
 from search.layers import Graph
 from search.studies.costs import KnownCosts
@@ -34,6 +36,7 @@ from search.studies.settings import StudySettings
 from search.tflite.build import build_failed
 from search.training.recipe import Recipe
 from search.training.trainer import Evaluation, Stopped, Trained, Watch, train
+from search.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,10 @@ class Worker:
     observe: Callable[[TrialSpec], None] = lambda trial: None
     train: Trainer = train
 
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.settings.search_space, self.settings.options)
+
     def run(self, n_trials: int, should_stop: Callable[[], bool]) -> int:
         """Works until the study has `n_trials` finished trials, or `should_stop` says so between two.
 
@@ -129,10 +136,9 @@ class Worker:
         return trial
 
     def _finish(self, trial: Any) -> None:
-        encoding = Encoding(self.settings.search_space, self.settings.options)
-        for name, distribution in encoding.distributions.items():
+        for name, distribution in self._encoding.distributions.items():
             trial._suggest(name, distribution)
-        architecture = encoding.architecture(trial.params)
+        architecture = self._encoding.architecture(trial.params)
         known = self.costs.known(architecture)
         known.write(trial)
         seed = training_seed(self.settings.seed, architecture)
@@ -145,35 +151,33 @@ class Worker:
             reward = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
         else:
-            reward = trained.accuracy - self._keep(trial, known, trained)
+            reward = trained.accuracy - known.penalty
+            self._keep(trial, trained)
             trial.set_user_attr(_N_EVALUATIONS, len(trained.curve))
         trial.set_user_attr(_DURATION_S, self.clock.monotonic_s() - began_s)
         trial.set_user_attr(_FINISHED_UTC, self.clock.utc().isoformat())
         self.study.tell(trial.number, reward, skip_if_finished=True)
-        row = self._as_row(self.study.get_trials(deepcopy=False)[trial.number])
+        row = self._as_row(as_stored(self.study, trial))
         record_trial(self.db, self.study_id, row)
         self.observe(row)
 
-    def _keep(self, trial: Any, known: Known, trained: Trained) -> float:
-        """Stores the file and what was measured of it; returns the penalty."""
+    def _keep(self, trial: Any, trained: Trained) -> None:
+        """Stores the file and what was measured of it."""
         sha256 = hashlib.sha256(trained.tflite).hexdigest()
         path = self.files_dir / f"{sha256}.tflite"
         try:
             self.files_dir.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_bytes(trained.tflite)
-            part.replace(path)
+            with whole_file(path) as part:
+                part.write_bytes(trained.tflite)
         except OSError as error:
             raise build_failed(error, path) from error
         trial.set_user_attr(_ACCURACY, trained.accuracy)
         trial.set_user_attr(_FLOAT_ACCURACY, trained.float_accuracy)
         trial.set_user_attr(_SHA256, sha256)
         trial.set_user_attr(_FILE_BYTES, len(trained.tflite))
-        return known.penalty
 
     def _as_row(self, frozen: Any) -> TrialSpec:
         attrs, known = frozen.user_attrs, Known.read(frozen)
-        architecture = Encoding(self.settings.search_space, self.settings.options).architecture(frozen.params)
         cut = stopped(frozen)
         model = None
         if not cut:
@@ -182,7 +186,7 @@ class Worker:
         return TrialSpec(
             number=frozen.number,
             state="stopped" if cut else "trained",
-            architecture=architecture_row(architecture, known),
+            architecture=architecture_spec(self._encoding.architecture(frozen.params)),
             reward=frozen.value,
             penalty=known.penalty,
             energy_mj=known.energy_mj,
@@ -198,18 +202,6 @@ class Worker:
         )
 
 
-def architecture_row(architecture: Architecture, known: Known) -> ArchitectureSpec:
-    """An architecture as the record keeps it."""
-    return ArchitectureSpec(
-        hash=architecture.architecture_hash,
-        space=architecture.space,
-        text=architecture.text,
-        params=architecture.to_params(),
-        flops=known.flops,
-        n_params=known.n_params,
-    )
-
-
 def training_seed(study_seed: int, architecture: Architecture) -> int:
     """Of the weights and the order of examples: the same whenever, and wherever, a trial is trained again."""
     digest = hashlib.sha256(f"{study_seed}:{architecture.architecture_hash}".encode()).digest()
@@ -221,30 +213,17 @@ class _Watch:
 
     def __init__(self, worker: Worker, trial: Any, known: Known) -> None:
         self._worker, self._trial, self._known = worker, trial, known
-        before = _frozen(worker.study, trial)
-        self._reported = dict(before.intermediate_values)
         for mark in (STOPPED_AT, AUDITED):
             # Of the worker that died at it: the rule decides anew, and may decide otherwise.
-            if mark in before.user_attrs:
+            if mark in trial.user_attrs:
                 trial.set_user_attr(mark, None)
         self.predicted = 0.0
 
     def __call__(self, evaluation: Evaluation) -> bool:
-        sign(self._trial, self._worker.clock.utc())
-        step = evaluation.ordinal
-        if step not in self._reported:
-            self._trial.report(evaluation.accuracy - self._known.penalty, step)
-        # A trial that was taken up again has later values already: the rule must not see them.
-        seen = copy.copy(_frozen(self._worker.study, self._trial))
-        seen.intermediate_values = {k: value for k, value in seen.intermediate_values.items() if k <= step}
-        decision = self._worker.rule.decide(self._worker.study, seen, self._worker.settings.recipe.n_evaluations)
-        if decision.condemned:
-            self._trial.set_user_attr(PREDICTED, decision.predicted)
-            self._trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
-            self._trial.set_user_attr(STOPPED_AT if decision.stop else AUDITED, step)
+        worker = self._worker
+        sign(self._trial, worker.clock.utc())
+        reward = evaluation.accuracy - self._known.penalty
+        n_evaluations = worker.settings.recipe.n_evaluations
+        decision = report(worker.study, self._trial, evaluation.ordinal, reward, worker.rule, n_evaluations)
         self.predicted = decision.predicted
         return decision.stop
-
-
-def _frozen(study: Any, trial: Any) -> Any:
-    return study.get_trials(deepcopy=False)[trial.number]

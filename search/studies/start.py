@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from db.database import Database, open_database
 from db.rows import StudySpec, TrialSpec
 from db.studies import ensure_study
@@ -183,7 +185,7 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
             f"{folder} holds no energy predictor", "measure and fit one first: lab measure --n 2000, then lab fit-rf"
         )
     saved = load(folder)
-    specimen = FeatureTable(feature_columns([space_named(space).sample(_generator())]))
+    specimen = FeatureTable(feature_columns([space_named(space).sample(np.random.default_rng(0))]))
     missing = [name for name in saved.predictor.model.schema.names if name not in specimen.columns]
     fitted_for = saved.manifest["provenance"].get("arch_space", "another table")
     if missing or fitted_for != space or saved.predictor.target.unit != "mJ":
@@ -228,9 +230,3 @@ def _recorded(db: Database, name: str, settings: StudySettings) -> int:
         synthetic=settings.data_synthetic,
     )
     return ensure_study(db, spec).study_id
-
-
-def _generator() -> Any:
-    import numpy as np
-
-    return np.random.default_rng(0)

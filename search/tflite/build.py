@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from pathlib import Path
 from search.errors import BuildFailed, WorkerLost
 from search.networks import Network
 from search.tflite.writer import write_tflite
+from search.whole_file import remove_leftovers, whole_file
 from search.worker_processes import worker_pool
 
 # So many that passing a task costs little beside writing 8 files, so few that the first file comes soon.
@@ -72,7 +72,7 @@ def build_files(networks: Iterable[Network], seed: int, out_dir: Path, n_workers
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(out_dir)
+        remove_leftovers(out_dir)
     except OSError as error:
         raise build_failed(error, out_dir) from error
     if n_workers == 0:
@@ -88,28 +88,11 @@ def build_file(network: Network, seed: int, out_dir: Path) -> BuiltFile:
     try:
         # The content is compared because a power cut can leave a renamed file empty.
         if not (path.is_file() and path.read_bytes() == data):
-            _write_whole(path, data)
+            with whole_file(path) as part:
+                part.write_bytes(data)
     except OSError as error:
         raise build_failed(error, path) from error
     return BuiltFile(network.architecture_hash, path, sha256, len(data))
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    # The process id keeps two writers of the same file apart.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Halves of files whose writer was killed: no process has their number any more."""
-    for part in folder.glob(".*.part"):
-        pid = part.name.split(".")[-2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            part.unlink(missing_ok=True)
 
 
 def build_failed(error: OSError, path: Path) -> BuildFailed:

@@ -16,39 +16,20 @@ from numpy.typing import NDArray
 
 from search.errors import BadModelFile
 from search.layers import (
-    Activation,
     Add,
     AveragePool,
-    Concat,
     Conv,
     Dense,
     DepthwiseConv,
-    GlobalMean,
     Graph,
     Layer,
-    Softmax,
 )
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.tflite.strip import damage_named, unpack
+from search.tflite.writer import ACTIVATION_CODES, OPERATORS
 
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
-OPERATORS: dict[type[Layer], str] = {
-    Conv: "CONV_2D",
-    DepthwiseConv: "DEPTHWISE_CONV_2D",
-    Add: "ADD",
-    Concat: "CONCATENATION",
-    AveragePool: "AVERAGE_POOL_2D",
-    GlobalMean: "MEAN",
-    Dense: "FULLY_CONNECTED",
-    Softmax: "SOFTMAX",
-}
-"""The schema's name of the operator that a layer becomes."""
-
-_ACTIVATIONS = {
-    schema.ActivationFunctionType.NONE: Activation.NONE,
-    schema.ActivationFunctionType.RELU: Activation.RELU,
-    schema.ActivationFunctionType.RELU6: Activation.RELU6,
-}
+_ACTIVATIONS = {code: activation for activation, code in ACTIVATION_CODES.items()}
 _HINT = "pass the int8 file that was converted from this very network"
 
 
@@ -147,10 +128,10 @@ class _File:
         ]
 
     def _kernel(self, operator: _Operator) -> tuple[int, int]:
-        if operator.name in (OPERATORS[Conv], OPERATORS[DepthwiseConv]):
+        if operator.name in (OPERATORS[Conv][0], OPERATORS[DepthwiseConv][0]):
             _, height, width, _ = self.shape(operator.inputs[1])
             return height, width
-        if operator.name == OPERATORS[AveragePool]:
+        if operator.name == OPERATORS[AveragePool][0]:
             return operator.options.filterHeight, operator.options.filterWidth
         return 1, 1
 
@@ -197,7 +178,7 @@ class _File:
 
 def _check(file: _File, index: int, layer: Layer, operator: _Operator, values: list[int]) -> None:
     expected = {
-        "operator": OPERATORS[type(layer)],
+        "operator": OPERATORS[type(layer)][0],
         "inputs": sorted(values[number] for number in layer.inputs),
         "output shape": (1, *layer.out_shape),
         **_expected_options(layer),

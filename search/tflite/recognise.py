@@ -22,7 +22,8 @@ from search.layers import HEAD, AveragePool, Conv, DepthwiseConv, Graph, GraphBu
 from search.networks import Network
 from search.space import Space
 from search.spaces import SPACES
-from search.tflite.reader import OPERATORS, FileOperator, read_network, read_operators
+from search.tflite.reader import FileOperator, read_network, read_operators
+from search.tflite.writer import OPERATORS
 
 _ONE: Pair = (1, 1)
 _END = "MEAN"
@@ -81,7 +82,7 @@ def _sketch_of(operator: FileOperator) -> _Sketch:
 
 def _sketch_layer(layer: Layer) -> _Sketch:
     kernel = layer.kernel if isinstance(layer, _WINDOWED) else _ONE
-    return _Sketch(OPERATORS[type(layer)], kernel, layer.out_shape[-1])
+    return _Sketch(OPERATORS[type(layer)][0], kernel, layer.out_shape[-1])
 
 
 def _holds(data: bytes, graph: Graph) -> bool:

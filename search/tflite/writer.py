@@ -39,10 +39,10 @@ from search.tflite.quantized import Quantization, QuantizedNetwork
 from search.tflite.random_constants import draw_constants
 
 _SAME = 0
-_ACTIVATION_CODES = {Activation.NONE: 0, Activation.RELU: 1, Activation.RELU6: 3}
+ACTIVATION_CODES = {Activation.NONE: 0, Activation.RELU: 1, Activation.RELU6: 3}
 _MEAN_AXES = (1, 2)
 _CHANNEL_AXIS = 3
-_OPERATORS: dict[type[Layer], tuple[str, int]] = {
+OPERATORS: dict[type[Layer], tuple[str, int]] = {
     Conv: ("CONV_2D", 3),
     DepthwiseConv: ("DEPTHWISE_CONV_2D", 3),
     Add: ("ADD", 2),
@@ -105,7 +105,7 @@ def _lay_out(network: QuantizedNetwork) -> Model:
 
 
 def _operator(layer: Layer, inputs: tuple[int, ...], output: int) -> Operator:
-    return Operator(*_OPERATORS[type(layer)], inputs, (output,), _options(layer))
+    return Operator(*OPERATORS[type(layer)], inputs, (output,), _options(layer))
 
 
 def _activation(shape: Shape, quantization: Quantization) -> Tensor:
@@ -162,4 +162,4 @@ def _window(layer: Conv | DepthwiseConv | AveragePool) -> dict[str, int]:
 
 
 def _fused(activation: Activation) -> dict[str, int]:
-    return {"FusedActivationFunction": _ACTIVATION_CODES[activation]}
+    return {"FusedActivationFunction": ACTIVATION_CODES[activation]}

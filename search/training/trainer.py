@@ -54,14 +54,12 @@ class Trained:
         accuracy: of the file, validation split.
         float_accuracy: of the float model at the end of its part, validation split.
         curve: what was reported on the way.
-        model: the quantization-aware Keras model.
     """
 
     tflite: bytes
     accuracy: float
     float_accuracy: float
     curve: tuple[Evaluation, ...]
-    model: Any
 
 
 class Stopped(Exception):
@@ -103,7 +101,7 @@ def train(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch
     training.quantization_aware = True
     training.fit(aware, recipe.n_int8_epochs, recipe.int8_learning_rate, seed + 1)
     tflite = serialize(trained_network(aware, graph))
-    return Trained(tflite, int8_accuracy(tflite, data.validation), float_accuracy, tuple(training.curve), aware)
+    return Trained(tflite, int8_accuracy(tflite, data.validation), float_accuracy, tuple(training.curve))
 
 
 class _Training:

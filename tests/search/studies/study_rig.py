@@ -67,7 +67,7 @@ def quick_trainer(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watc
         if watch(curve[-1]):
             raise Stopped(tuple(curve))
     tflite = serialize(draw_constants(graph, np.random.default_rng(seed)))
-    return Trained(tflite, accuracy, accuracy, tuple(curve), None)
+    return Trained(tflite, accuracy, accuracy, tuple(curve))
 
 
 def no_data() -> SoundData:
