@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 _MOST_BANDS = 8
 _MOST_FRAMES = 30
-_N_MASKS = 2
 
 
-def mask(spectrograms: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A copy in which each spectrogram has two random bands and two random stretches set to 0, the mean.
+def mask(spectrograms: NDArray[np.float32], rng: np.random.Generator, n_masks: int = 2) -> NDArray[np.float32]:
+    """A copy in which each spectrogram has random groups of bands and random stretches set to 0, the mean.
 
     Args:
         spectrograms: standardised, (n, frames, bands).
         rng: where the masks come from.
+        n_masks: how many of either kind.
     """
     n, n_frames, n_bands = spectrograms.shape
     kept = np.ones((n, n_frames, n_bands), bool)
-    for _ in range(_N_MASKS):
+    for _ in range(n_masks):
         kept &= ~_stretch(n, n_frames, _MOST_FRAMES, rng)[:, :, None]
         kept &= ~_stretch(n, n_bands, _MOST_BANDS, rng)[:, None, :]
     return np.where(kept, spectrograms, np.float32(0.0))

@@ -20,8 +20,8 @@ class Examples:
     """Spectrograms of one split and their classes.
 
     Args:
-        spectrograms: float32, (n, N_FRAMES, N_BANDS), standardised to mean 0 and standard deviation 1 over the
-            training split and cut off at +-LIMIT.
+        spectrograms: float32, (n, N_FRAMES, N_BANDS), each of mean 0, of standard deviation 1 over the training
+            split, cut off at +-LIMIT.
         labels: int64, (n,): index into CLASS_NAMES.
     """
 
@@ -74,11 +74,14 @@ class SoundData:
 def standardised(
     name: str, synthetic: bool, splits: dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
 ) -> SoundData:
-    """A data set from raw log-mel spectrograms of the splits `train`, `validation` and `test`."""
-    raw = splits["train"][0]
-    mean, deviation = float(raw.mean(dtype=np.float64)), float(raw.std(dtype=np.float64)) or 1.0
+    """A data set from raw log-mel spectrograms of the splits `train`, `validation` and `test`.
+
+    Every clip loses its mean, which is its level: how near a microphone was says nothing about what sounded.
+    """
+    level = {key: values.mean(axis=(1, 2), keepdims=True, dtype=np.float64) for key, (values, _) in splits.items()}
+    deviation = float((splits["train"][0] - level["train"]).std()) or 1.0
     made = {
-        key: Examples(np.clip((values - mean) / deviation, -LIMIT, LIMIT).astype(np.float32), labels)
+        key: Examples(np.clip((values - level[key]) / deviation, -LIMIT, LIMIT).astype(np.float32), labels)
         for key, (values, labels) in splits.items()
     }
     return SoundData(name, synthetic, made["train"], made["validation"], made["test"])

@@ -40,7 +40,7 @@ def synthesise(class_index: int, rng: Rng) -> Waveform:
         event = _EVENTS[class_index](rng)
     background = _background(rng)
     # Some events are hardly above what is around them, as in recordings.
-    signal_to_noise_db = rng.uniform(-6.0, 18.0)
+    signal_to_noise_db = rng.uniform(0.0, 24.0)
     mixed = _normalised(_in_room(event, rng)) + _normalised(background) * 10 ** (-signal_to_noise_db / 20)
     level = 10 ** (rng.uniform(-30.0, -3.0) / 20)
     clip: Waveform = (level * mixed / (np.abs(mixed).max() + 1e-9)).astype(np.float32)

@@ -24,7 +24,7 @@ from search.audio.synthetic import synthesise
 from search.worker_processes import worker_pool
 
 log = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
 _SPLITS = ("train", "validation", "test")
 _CHUNK = 100
 

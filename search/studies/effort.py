@@ -26,10 +26,10 @@ class Effort:
 
 EFFORTS = (
     Effort("smoke", SMOKE, SyntheticSize(n_train=200, n_validation=100, n_test=100)),
-    Effort("quick", QUICK, SyntheticSize(n_train=2_000, n_validation=800, n_test=1_000)),
+    Effort("quick", QUICK, SyntheticSize(n_train=2_000, n_validation=600, n_test=1_000)),
     Effort("thorough", THOROUGH, SyntheticSize(n_train=6_000, n_validation=1_500, n_test=1_500)),
 )
-"""smoke only shows that everything works; quick takes a minute or two a trial; thorough is for real searches."""
+"""smoke only shows that everything works; quick takes about a minute a trial; thorough is for real searches."""
 
 
 def effort_named(name: str) -> Effort:
