@@ -4,15 +4,15 @@
 
 The true reward is that of the best trained trial without the luck of its training; the best is picked, as in a real
 search, by the reward with it. Every finished study is a line of --out; the same command goes on with what is missing.
-An objective is a Python file with a function `surrogate()` (see search.engine.surrogate.Surrogate) given by
---objective; without one a formula is used, and TOY stands wherever it prints. Rules are compared on regularised
+With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
+real trainings, and energies from the predictor in --predictor; without it a formula is used, and TOY stands wherever
+it prints. Rules are compared on regularised
 evolution, with all other algorithms training every trial to the end. Asserts nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import time
@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from toy_objective import ToyObjective
 
+from predictor.artefact import load
 from search.architecture import Architecture
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
 from search.engine.encoding import Encoding
@@ -38,6 +39,8 @@ from search.engine.surrogate import Surrogate, SurrogateObjective
 from search.engine.trials import run_trial
 from search.reward import REWARDS, reward_named
 from search.spaces import SPACES, space_named
+from search.studies.costs import KnownCosts
+from search.surrogate.trained import CostedSurrogate, TrainedSurrogate
 from search.worker_processes import worker_pool
 
 MARKS = (100, 300, 500, 1000, 2000)
@@ -57,7 +60,8 @@ class Job:
     switch_at: int
     space: str
     reward: str
-    objective: str | None
+    trainings: str | None
+    predictor: str
 
     @property
     def key(self) -> str:
@@ -89,16 +93,11 @@ class Suggestions:
 
 
 def load_surrogate(job: Job) -> Surrogate:
-    """The objective file's, or the formula."""
-    if job.objective is None:
+    """Of the table of trainings, or the formula."""
+    if job.trainings is None:
         return ToyObjective(space_named(job.space))
-    spec = importlib.util.spec_from_file_location("objective", job.objective)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{job.objective} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    surrogate: Surrogate = module.surrogate()
-    return surrogate
+    costs = KnownCosts(load(Path(job.predictor)).predictor, reward_named(job.reward))
+    return CostedSurrogate(TrainedSurrogate.from_file(Path(job.trainings)), costs)
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -237,7 +236,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--space", default=SPACES[0].name)
     parser.add_argument("--reward", default=REWARDS[0].name)
-    parser.add_argument("--objective", help="a Python file with surrogate()")
+    parser.add_argument("--trainings", help="a table that `search trainings` has written")
+    parser.add_argument("--predictor", default="energy-model", help="folder that `lab fit-rf` has written")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
@@ -251,7 +251,17 @@ def main() -> None:
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
         switch_at = arguments.switch_at if algorithm == "hybrid" else 0
-        return Job(algorithm, rule, seed, n_trials, switch_at, arguments.space, arguments.reward, arguments.objective)
+        return Job(
+            algorithm,
+            rule,
+            seed,
+            n_trials,
+            switch_at,
+            arguments.space,
+            arguments.reward,
+            arguments.trainings,
+            arguments.predictor,
+        )
 
     seeds = range(arguments.seeds)
     algorithms = [

@@ -319,6 +319,28 @@ class TrialSpec:
     finished_utc: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class RetrainingSpec:
+    """A network trained again for its final accuracy: a share in 0..1, of each split and model.
+
+    `accuracy` and `test_accuracy` are those of the int8 file, on the validation and the test split.
+    """
+
+    network_hash: str
+    network_text: str
+    recipe: Mapping[str, Any]
+    data: str
+    data_sha256: str
+    synthetic: bool
+    seed: int
+    model: ModelSpec
+    float_accuracy: float
+    accuracy: float
+    test_accuracy: float
+    duration_s: float
+    finished_utc: datetime
+
+
 def fields_of(spec: Any, *leave_out: str) -> dict[str, Any]:
     """The fields of a dataclass by name, not copied in depth as `dataclasses.asdict` would."""
     names = (field.name for field in dataclasses.fields(spec))

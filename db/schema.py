@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.columns import Base, Big, Id, Name, Sha256, Word, known, not_negative, sha256_length
 from db.rows import CampaignSource, GateOutcome, TaskRole, TaskState, TrialState, VisitOutcome, WindowState
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0004"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -314,4 +314,31 @@ class Trial(Base):
     n_evaluations: Mapped[int]
     duration_s: Mapped[float]
     seed: Mapped[Big]
+    finished_utc: Mapped[datetime]
+
+
+class Retraining(Base):
+    __tablename__ = "retraining"
+    __table_args__ = (
+        *not_negative("duration_s"),
+        CheckConstraint("float_accuracy BETWEEN 0 AND 1", name="float_accuracy_is_share"),
+        CheckConstraint("accuracy BETWEEN 0 AND 1", name="accuracy_is_share"),
+        CheckConstraint("test_accuracy BETWEEN 0 AND 1", name="test_accuracy_is_share"),
+        sha256_length("network_hash"),
+        sha256_length("data_sha256"),
+    )
+
+    id: Mapped[Id]
+    network_hash: Mapped[Sha256] = mapped_column(index=True)
+    network_text: Mapped[str]
+    recipe: Mapped[Mapping[str, Any]] = mapped_column("recipe_json")
+    data: Mapped[Name]
+    data_sha256: Mapped[Sha256]
+    synthetic: Mapped[bool]
+    seed: Mapped[Big]
+    model_file_id: Mapped[int] = mapped_column(ForeignKey("model_file.id"))
+    float_accuracy: Mapped[float]
+    accuracy: Mapped[float]
+    test_accuracy: Mapped[float]
+    duration_s: Mapped[float]
     finished_utc: Mapped[datetime]

@@ -15,7 +15,7 @@ from lab.model_files import LISTED, OF_STUDY, SAMPLED, ReadyModel, listed_archit
 from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
 from lab.profile import BenchProfile
 from search.spaces import AUDIO_2D, space_named
-from search.studies.export import networks_dir
+from search.studies.files import networks_dir
 
 
 @dataclass(frozen=True)

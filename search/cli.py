@@ -13,6 +13,8 @@ import typer
 
 from search.commands import run, space, studies
 from search.commands.paper import paper
+from search.commands.retrain import compare, retrain
+from search.commands.trainings import trainings
 from search.errors import SearchError, StorageUnusable
 
 BAD_INPUT = 2
@@ -20,7 +22,18 @@ STORAGE_UNUSABLE = 5
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Search spaces, networks and the search.")
 app.add_typer(space.app, name="space")
-for command in (run.run, run.init, run.worker, studies.best, studies.show, studies.export, paper):
+for command in (
+    run.run,
+    run.init,
+    run.worker,
+    studies.best,
+    studies.show,
+    studies.export,
+    retrain,
+    compare,
+    trainings,
+    paper,
+):
     app.command()(command)
 
 

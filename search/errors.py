@@ -143,6 +143,14 @@ class DataBroken(StableError):
     """Files of a data set cannot be read."""
 
 
+class BadTrainings(StableError):
+    """A file should be a table of trainings, and is not, or has too few."""
+
+
+class NothingChosen(StableError):
+    """A command was told to work on networks, and on none."""
+
+
 class BuildFailed(StableError):
     """A model file cannot be written."""
 

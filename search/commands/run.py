@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +18,16 @@ import typer
 if TYPE_CHECKING:
     from db.rows import TrialSpec
     from search.studies.settings import StudySettings
-    from search.studies.start import Started
+    from search.studies.start import Asked, Started
 
 INTERRUPTED = 130
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall have in all.")]
+Hours = Annotated[float | None, typer.Option("--hours", min=0.0, help="Begin no trial after so many hours.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, help="Processes that train at once, here; with one, runs repeat exactly.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Only go on with a study; without, a new one is made at need.")]
 Name = Annotated[str, typer.Option("--study", help="Name of the study; one of that name goes on.")]
 Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
 Storage = Annotated[
@@ -29,14 +37,18 @@ Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab f
 Data = Annotated[
     Path | None, typer.Option("--audioset", help="Folder with AudioSet. [default: synthetic sounds, made here]")
 ]
+Surrogate = Annotated[
+    Path | None,
+    typer.Option("--surrogate", help="Train nothing: a table of trainings, as `search trainings` writes it, answers."),
+]
 Space = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
 Algorithm = Annotated[
-    str, typer.Option("--algorithm", help="Who proposes: known-penalty, bayesian, hybrid, hyperfirefly, ...")
+    str, typer.Option("--algorithm", help="Who proposes: known-penalty, bayesian, hybrid, hyperfirefly, pareto, ...")
 ]
 Stopping = Annotated[str, typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp.")]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
-    str, typer.Option("--effort", help="smoke (shows that all works), quick (a minute or two a trial) or thorough.")
+    str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
 
@@ -46,11 +58,15 @@ DEFAULT_PREDICTOR = Path("energy-model")
 
 def run(
     trials: Trials = 20,
+    hours: Hours = None,
+    workers: Workers = 1,
+    resume: Resume = False,
     study: Name = "search",
     db: Db = "lab.db",
     storage: Storage = None,
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = "known-penalty",
     stopping: Stopping = "tsgp",
@@ -66,11 +82,15 @@ def run(
 
     Exit codes: 0 done; 2 wrong usage, data, predictor or study; 5 record or storage unusable; 130 interrupted.
     """
-    from search.studies.start import Asked, start_study
+    from search.studies.start import Asked, check_begun, start_study
 
-    asked = Asked(study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed)
-    with start_study(asked, _say) as started:
-        _work(started, trials)
+    asked = Asked(
+        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
+    )  # fmt: skip
+    if resume:
+        check_begun(asked)
+    with start_study(asked, _say) as started, _companions(started, asked, trials, hours, workers - 1):
+        _work(started, trials, hours)
 
 
 def init(
@@ -79,6 +99,7 @@ def init(
     storage: Storage = None,
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = "known-penalty",
     stopping: Stopping = "tsgp",
@@ -92,10 +113,13 @@ def init(
     """
     from search.studies.start import Asked, start_study
 
-    asked = Asked(study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed)
+    asked = Asked(
+        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
+    )  # fmt: skip
     with start_study(asked, _say) as started:
-        typer.echo(f"study {study} stands at {started.url}")
-        typer.echo(f"next: search worker --study {study} --storage {started.url}   on as many machines as you like")
+        typer.echo(f"study {study} stands at {started.shown_url}")
+        command = f"search worker --study {study} --storage {started.shown_url}"
+        typer.echo(f"next: {command}   on as many machines as you like")
 
 
 def worker(
@@ -104,7 +128,9 @@ def worker(
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    surrogate: Surrogate = None,
     trials: Trials = 20,
+    hours: Hours = None,
 ) -> None:
     """Works on a study that `search init` or `search run` has made; any number may do so, on any machines.
 
@@ -112,14 +138,16 @@ def worker(
     """
     from search.studies.start import join_study
 
-    with join_study(study, db, storage, predictor, audioset, _say) as started:
-        _work(started, trials)
+    with join_study(study, db, storage, predictor, audioset, _say, surrogate) as started:
+        _work(started, trials, hours)
 
 
-def _work(started: Started, n_trials: int) -> None:
+def _work(started: Started, n_trials: int, hours: float | None) -> None:
+    end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
     with _polite_interrupt() as should_stop:
         try:
-            started.worker(_Lines(started.settings, n_trials)).run(n_trials, should_stop)
+            worker = started.worker(_Lines(started.settings, n_trials))
+            worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         except KeyboardInterrupt:
             _say("Stopped at once; the training under way is taken up again by the same command.")
             raise typer.Exit(INTERRUPTED) from None
@@ -130,6 +158,29 @@ def _work(started: Started, n_trials: int) -> None:
     typer.echo(f"next: search show NUMBER --study {started.name} --db {started.db.shown}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _companions(started: Started, asked: Asked, n_trials: int, hours: float | None, n: int) -> Iterator[None]:
+    """Other processes that work on the study as this one does, a share of the cores each; they end with it."""
+    if n:
+        share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
+        os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
+    command = [sys.executable, "-m", "search", "worker", "--study", asked.study, "--db", asked.db]
+    command += ["--storage", started.url, "--predictor", str(asked.predictor), "--trials", str(n_trials)]
+    for option, value in (("--audioset", asked.audioset), ("--surrogate", asked.surrogate), ("--hours", hours)):
+        if value is not None:
+            command += [option, str(value)]
+    companions = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(n)]
+    try:
+        yield
+    except BaseException:
+        for companion in companions:
+            companion.terminate()
+        raise
+    finally:
+        for companion in companions:
+            companion.wait()
 
 
 def _say(text: str) -> None:

@@ -33,12 +33,8 @@ class Surrogate(Protocol):
         """The accuracies of one training, (n_evaluations,)."""
         ...
 
-    def energy_mj(self, architecture: Architecture) -> float:
-        """Of an inference."""
-        ...
-
-    def size_bytes(self, architecture: Architecture) -> int:
-        """Of the .tflite file."""
+    def costs(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
+        """Energies of an inference, mJ, and sizes of the .tflite files, bytes: (n,) each."""
         ...
 
 
@@ -59,7 +55,8 @@ class SurrogateObjective:
 
     def known(self, architecture: Architecture) -> Known:
         """Costs; the surrogate's energy has no interval."""
-        energy_mj, size_bytes = self.surrogate.energy_mj(architecture), self.surrogate.size_bytes(architecture)
+        energies_mj, sizes_bytes = self.surrogate.costs([architecture])
+        energy_mj, size_bytes = float(energies_mj[0]), int(sizes_bytes[0])
         cost = count_graph(build_graph(architecture)).total
         return Known(
             energy_mj=energy_mj,
@@ -79,11 +76,9 @@ class SurrogateObjective:
 
     def penalties(self, architectures: Sequence[Architecture]) -> Floats:
         """Known before training, (n,)."""
-        return np.array([self._penalty(each) for each in architectures], dtype=float)
+        energies_mj, sizes_bytes = self.surrogate.costs(architectures)
+        return np.array([self.reward.penalty(e, s) for e, s in zip(energies_mj, sizes_bytes, strict=True)], dtype=float)
 
     def true_reward(self, architecture: Architecture) -> float:
         """Without the luck of training: what algorithms are compared by."""
-        return self.surrogate.accuracy(architecture) - self._penalty(architecture)
-
-    def _penalty(self, architecture: Architecture) -> float:
-        return self.reward.penalty(self.surrogate.energy_mj(architecture), self.surrogate.size_bytes(architecture))
+        return self.surrogate.accuracy(architecture) - float(self.penalties([architecture])[0])

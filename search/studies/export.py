@@ -8,25 +8,25 @@ from pathlib import Path
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
 from search.errors import TrialMissing
+from search.studies.files import networks_dir
 from search.tflite.build import build_failed
 from search.whole_file import whole_file
 
-
-def networks_dir(db: Database) -> Path:
-    """Where the files of trained networks lie, beside the record."""
-    return db.files_dir / "networks"
+_RETRAIN = "train it: search retrain TEXT, with the text that `search show` prints"
 
 
 def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> Path:
     """Copies the file of a trained trial, and writes a Markdown card beside it; returns the card's path.
 
     Raises:
-        TrialMissing: the trial was stopped, or its file is gone or damaged.
+        TrialMissing: the trial was stopped or never trained, or its file is gone or damaged.
         BuildFailed: the file or the card cannot be written.
     """
     if trial.model is None:
         hint = "a stopped training has no network: `search best` prints those that were trained to the end"
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was stopped", hint)
+    if study.settings.get("surrogate"):
+        raise TrialMissing(f"trial {trial.number + 1} of {study.name} was not trained: a surrogate answered", _RETRAIN)
     source = networks_dir(db) / trial.model.name
     try:
         data = source.read_bytes()

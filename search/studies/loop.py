@@ -23,20 +23,15 @@ from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
 from search.architecture import Architecture
 from search.architecture_spec import architecture_spec
-from search.audio.examples import SoundData
 from search.engine.encoding import Encoding
 from search.engine.record import AUDITED, STOPPED_AT, Known, finished, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
-from search.graph import build_graph
-from search.layers import Graph
 from search.studies.costs import KnownCosts
+from search.studies.files import keep_file
 from search.studies.ownership import adopt_abandoned, sign
 from search.studies.settings import StudySettings
-from search.tflite.build import build_failed
-from search.training.recipe import Recipe
-from search.training.trainer import Evaluation, Stopped, Trained, Watch, train
-from search.whole_file import whole_file
+from search.training.trained import Evaluation, Stopped, Trained, Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +52,8 @@ class Clock:
     monotonic_s: Callable[[], float]
 
 
-Trainer = Callable[[Graph, SoundData, Recipe, int, Watch], Trained]
-"""Trains a network from a seed; raises Stopped when whoever watches has seen enough."""
+Trainer = Callable[[Architecture, int, Watch], Trained]
+"""Trains an architecture from a seed; raises Stopped when whoever watches has seen enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +66,11 @@ class Worker:
         study_id: of the study in the record.
         db: the record.
         files_dir: where trained files go.
-        data: what networks learn.
         costs: known before training.
         rule: stops hopeless trainings.
         clock: the time.
+        train: how an architecture is trained.
         observe: told every finished trial.
-        train: how a network is trained.
     """
 
     study: Any
@@ -84,12 +78,11 @@ class Worker:
     study_id: int
     db: Database
     files_dir: Path
-    data: SoundData
     costs: KnownCosts
     rule: StopRule
     clock: Clock
+    train: Trainer
     observe: Callable[[TrialSpec], None] = lambda trial: None
-    train: Trainer = train
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -146,7 +139,7 @@ class Worker:
         began_s = self.clock.monotonic_s()
         watch = _Watch(self, trial, known)
         try:
-            trained = self.train(build_graph(architecture), self.data, self.settings.recipe, seed, watch)
+            trained = self.train(architecture, seed, watch)
         except Stopped as stop:
             reward = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
@@ -164,13 +157,7 @@ class Worker:
     def _keep(self, trial: Any, trained: Trained) -> None:
         """Stores the file and what was measured of it."""
         sha256 = hashlib.sha256(trained.tflite).hexdigest()
-        path = self.files_dir / f"{sha256}.tflite"
-        try:
-            self.files_dir.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as part:
-                part.write_bytes(trained.tflite)
-        except OSError as error:
-            raise build_failed(error, path) from error
+        keep_file(self.files_dir, sha256, trained.tflite)
         trial.set_user_attr(_ACCURACY, trained.accuracy)
         trial.set_user_attr(_FLOAT_ACCURACY, trained.float_accuracy)
         trial.set_user_attr(_SHA256, sha256)

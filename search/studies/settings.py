@@ -36,6 +36,7 @@ class StudySettings:
         predictor_sha256: of the rows that the energy predictor was fitted to.
         predictor_simulated: whether these are of a simulated bench.
         data_synthetic: whether the sounds are synthesised.
+        surrogate: whether nothing is trained: a model of earlier trainings answers.
     """
 
     space: str
@@ -51,6 +52,7 @@ class StudySettings:
     predictor_sha256: str
     predictor_simulated: bool
     data_synthetic: bool
+    surrogate: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -69,7 +71,7 @@ class StudySettings:
                 f"the study's settings have format {plain.get('format')}, this version reads {FORMAT}",
                 "go on with the version that began the study, or start one of another name",
             )
-        values = {field.name: plain[field.name] for field in dataclasses.fields(cls)}
+        values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
         values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
         values["recipe"] = Recipe(**plain["recipe"])
         return cls(**values)

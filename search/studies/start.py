@@ -14,23 +14,18 @@ import numpy as np
 from db.database import Database, open_database
 from db.rows import StudySpec, TrialSpec
 from db.studies import ensure_study
-from search.audio.audioset import load_audioset
-from search.audio.examples import SoundData
-from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
-from search.errors import PredictorUnfit
+from search.errors import BadTrainings, PredictorUnfit
 from search.features import feature_columns
 from search.reward import reward_named
 from search.spaces import space_named
-from search.studies.effort import effort_named
-from search.studies.export import networks_dir
+from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
+from search.studies.files import networks_dir
 from search.studies.settings import StudySettings
-from search.studies.storage import create_study, default_url, load_study, settings_of
+from search.studies.storage import create_study, default_url, load_study, settings_of, shown
 
 if TYPE_CHECKING:
     from predictor.artefact import SavedPredictor
     from search.studies.loop import Worker
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,7 @@ class Asked:
     reward: str
     effort: str
     seed: int
+    surrogate: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +56,7 @@ class Started:
         study: Optuna's.
         db: the record.
         study_id: in the record.
-        data: what networks learn.
+        source: of accuracies.
         saved: the energy predictor.
     """
 
@@ -70,8 +66,13 @@ class Started:
     study: Any
     db: Database
     study_id: int
-    data: SoundData
+    source: AccuracySource
     saved: SavedPredictor
+
+    @property
+    def shown_url(self) -> str:
+        """The address of the storage without its password."""
+        return shown(self.url)
 
     def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
         """A worker of this process."""
@@ -95,12 +96,17 @@ class Started:
             study_id=self.study_id,
             db=self.db,
             files_dir=networks_dir(self.db),
-            data=self.data,
             costs=costs,
             rule=build_stop_rule(settings.stopping, settings.seed),
             clock=Clock(lambda: datetime.now(UTC), time.monotonic),
+            train=self.source.train,
             observe=observe,
         )
+
+
+def check_begun(asked: Asked) -> None:
+    """Returns when the study is there; StudyMissing when not."""
+    load_study(asked.storage or default_url(asked.db), asked.study)
 
 
 @contextmanager
@@ -117,9 +123,8 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
     reward_named(asked.reward)
     check_algorithm(asked.algorithm)
     build_stop_rule(asked.stopping, asked.seed)
-    effort = effort_named(asked.effort)
     saved = load_predictor(asked.predictor, asked.space)
-    data = load_data(asked.audioset, effort.clips, say)
+    source = _source(asked.surrogate, asked.audioset, asked.effort, asked.space, say)
     settings = StudySettings(
         space=asked.space,
         options=space.default_options,
@@ -127,25 +132,32 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
         stopping=asked.stopping,
         reward=asked.reward,
         seed=asked.seed,
-        data=data.name,
-        data_sha256=data.sha256,
-        recipe=effort.recipe,
-        effort=effort.name,
+        data=source.name,
+        data_sha256=source.sha256,
+        recipe=source.recipe,
+        effort=source.effort,
         predictor_sha256=str(saved.manifest["data_sha256"]),
         predictor_simulated=saved.predictor.simulated,
-        data_synthetic=data.synthetic,
+        data_synthetic=source.synthetic,
+        surrogate=source.surrogate,
     )
     url = asked.storage or default_url(asked.db)
     with open_database(asked.db) as db:
         # The record refuses other settings before the storage is touched.
         study_id = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
-        yield Started(asked.study, url, settings, study, db, study_id, data, saved)
+        yield Started(asked.study, url, settings, study, db, study_id, source, saved)
 
 
 @contextmanager
 def join_study(
-    name: str, db_url: str, storage: str | None, predictor: Path, audioset: Path | None, say: Say
+    name: str,
+    db_url: str,
+    storage: str | None,
+    predictor: Path,
+    audioset: Path | None,
+    say: Say,
+    surrogate: Path | None = None,
 ) -> Iterator[Started]:
     """A study that is there already.
 
@@ -156,10 +168,12 @@ def join_study(
     study = load_study(url, name)
     settings = settings_of(study)
     saved = load_predictor(predictor, settings.space)
-    data = load_data(audioset, effort_named(settings.effort).clips, say)
+    if settings.surrogate and surrogate is None:
+        raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
+    source = _source(surrogate, audioset, settings.effort, settings.space, say)
     for what, own, theirs in (
         ("predictor", str(saved.manifest["data_sha256"]), settings.predictor_sha256),
-        ("data", data.sha256, settings.data_sha256),
+        ("data", source.sha256, settings.data_sha256),
     ):
         if own != theirs:
             raise PredictorUnfit(
@@ -167,7 +181,7 @@ def join_study(
                 f"give the {what} that the study was made with; rewards would not be comparable",
             )
     with open_database(db_url) as db:
-        yield Started(name, url, settings, study, db, _recorded(db, name, settings), data, saved)
+        yield Started(name, url, settings, study, db, _recorded(db, name, settings), source, saved)
 
 
 def load_predictor(folder: Path, space: str) -> SavedPredictor:
@@ -197,28 +211,10 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
     return saved
 
 
-def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundData:
-    """AudioSet from a folder, or the synthetic set.
-
-    Raises:
-        DataMissing, DataBroken: AudioSet is not there, or cannot be read.
-    """
-    if audioset is not None:
-        data, inventory = load_audioset(audioset)
-        missing = sum(inventory.n_missing.values())
-        say(f"{data.name}; {missing:,} clips of the lists have no file, {inventory.n_ambiguous:,} are of two classes")
-        return data
-    told = False
-
-    def report(done: int, n: int) -> None:
-        nonlocal told
-        if not told:
-            say(f"making {n:,} synthetic clips, once; they are kept in {default_cache_dir()}")
-            told = True
-
-    data = load_synthetic(clips, default_cache_dir(), report=report)
-    say(f"data: {data.name}")
-    return data
+def _source(surrogate: Path | None, audioset: Path | None, effort: str, space: str, say: Say) -> AccuracySource:
+    if surrogate is not None:
+        return surrogate_source(surrogate, space, say)
+    return training_source(audioset, effort, say)
 
 
 def _recorded(db: Database, name: str, settings: StudySettings) -> int:

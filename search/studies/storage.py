@@ -35,7 +35,7 @@ def storage_troubles(url: str) -> Iterator[None]:
         yield
     except (StorageInternalError, SQLAlchemyError, ModuleNotFoundError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise StorageUnusable(f"the trials at {_shown(url)} cannot be used: {reason}", _HINT) from error
+        raise StorageUnusable(f"the trials at {shown(url)} cannot be used: {reason}", _HINT) from error
 
 
 def create_study(url: str, name: str, settings: StudySettings) -> Any:
@@ -67,7 +67,7 @@ def load_study(url: str, name: str) -> Any:
         names = optuna.get_all_study_names(url)
         if name not in names:
             known = f"it has: {', '.join(sorted(names))}" if names else "it has none"
-            raise StudyMissing(f"no study {name} at {_shown(url)}", f"{known}; `search init` or `search run` makes one")
+            raise StudyMissing(f"no study {name} at {shown(url)}", f"{known}; `search init` or `search run` makes one")
         study = optuna.load_study(study_name=name, storage=url)
         if _SETTINGS not in study.user_attrs:
             raise StudyMissing(f"study {name} was not made by this program", "give it another name")
@@ -79,7 +79,8 @@ def settings_of(study: Any) -> StudySettings:
     return StudySettings.from_plain(study.user_attrs[_SETTINGS])
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
+    """An address without its password."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from engine_specimens import AUDIO, new_study
@@ -30,11 +32,8 @@ class Flat:
     def curve(self, architecture: Architecture, rng: np.random.Generator) -> NDArray[np.float64]:
         return 0.7 + rng.normal(0, 0.01, self.n_evaluations)
 
-    def energy_mj(self, architecture: Architecture) -> float:
-        return 2.0
-
-    def size_bytes(self, architecture: Architecture) -> int:
-        return 90_000
+    def costs(self, architectures: Sequence[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.full(len(architectures), 2.0), np.full(len(architectures), 90_000.0)
 
 
 def test_the_true_reward_has_the_penalty_and_not_the_luck() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,12 @@ from db.studies import ensure_study
 from predictor.artefact import load, save
 from predictor.evaluation import evaluate, fit_predictor
 from predictor.table import ENERGY, FeatureTable, Measurements
-from search.audio.examples import Examples, SoundData
-from search.audio.log_mel import N_BANDS, N_FRAMES
+from search.architecture import Architecture
 from search.engine.algorithms import Settings, build_sampler
 from search.engine.encoding import Encoding
 from search.engine.stopping.rules import build_stop_rule
 from search.features import feature_columns
-from search.layers import Graph
+from search.graph import build_graph
 from search.reward import PAPER_B
 from search.space import Space
 from search.spaces import AUDIO_2D
@@ -32,7 +32,7 @@ from search.studies.storage import create_study
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
 from search.training.recipe import Recipe
-from search.training.trainer import Evaluation, Stopped, Trained, Watch
+from search.training.trained import Evaluation, Stopped, Trained, Watch
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -58,22 +58,16 @@ def save_predictor(folder: Path, space: Space) -> None:
     save(folder, predictor, rows, {"seed": 1}, {})
 
 
-def quick_trainer(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+def quick_trainer(architecture: Architecture, seed: int, watch: Watch, n_evaluations: int = 4) -> Trained:
     """Learns nothing: the accuracy follows from the seed and the curve rises to it; the file is a real one."""
     accuracy = 0.5 + 0.4 * np.random.default_rng(seed).random()
     curve = []
-    for k in range(1, recipe.n_evaluations + 1):
-        curve.append(Evaluation(k, k / recipe.n_evaluations, accuracy * (1 - 0.5**k), k == recipe.n_evaluations))
+    for k in range(1, n_evaluations + 1):
+        curve.append(Evaluation(k, k / n_evaluations, accuracy * (1 - 0.5**k), k == n_evaluations))
         if watch(curve[-1]):
             raise Stopped(tuple(curve))
-    tflite = serialize(draw_constants(graph, np.random.default_rng(seed)))
+    tflite = serialize(draw_constants(build_graph(architecture), np.random.default_rng(seed)))
     return Trained(tflite, accuracy, accuracy, tuple(curve))
-
-
-def no_data() -> SoundData:
-    """A data set without a clip: for trainers that do not look at it."""
-    empty = Examples(np.zeros((0, N_FRAMES, N_BANDS), np.float32), np.zeros(0, np.int64))
-    return SoundData("none", True, empty, empty, empty)
 
 
 def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations: int = 4) -> StudySettings:
@@ -86,9 +80,7 @@ def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations
 
 
 @contextmanager
-def a_worker(
-    folder: Path, predictor: Path, chosen: StudySettings, trainer: Trainer = quick_trainer
-) -> Iterator[Worker]:
+def a_worker(folder: Path, predictor: Path, chosen: StudySettings, trainer: Trainer | None = None) -> Iterator[Worker]:
     """A worker on a storage and a record in a folder; a second one goes on with what the first has left."""
     with open_database(folder / "lab.db") as db:
         spec = StudySpec(name="s", created_utc=NOW, settings=chosen.to_plain(), simulated=True, synthetic=True)
@@ -98,6 +90,7 @@ def a_worker(
         study.sampler = build_sampler(chosen.algorithm, Settings(encoding, chosen.seed, costs.penalties))
         yield Worker(
             study=study, settings=chosen, study_id=ensure_study(db, spec).study_id, db=db,
-            files_dir=folder / "networks", data=no_data(), costs=costs,
-            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=Clock(lambda: NOW, lambda: 0.0), train=trainer,
+            files_dir=folder / "networks", costs=costs,
+            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=Clock(lambda: NOW, lambda: 0.0),
+            train=trainer or partial(quick_trainer, n_evaluations=chosen.recipe.n_evaluations),
         )  # fmt: skip

@@ -16,11 +16,9 @@ from study_rig import a_worker, quick_trainer, save_predictor, settings
 
 from db.rows import TrialSpec
 from db.studies import list_trials
-from search.audio.examples import SoundData
-from search.layers import Graph
+from search.architecture import Architecture
 from search.spaces import AUDIO_2D
-from search.training.recipe import Recipe
-from search.training.trainer import Evaluation, Trained, Watch
+from search.training.trained import Evaluation, Trained, Watch
 
 # Trains as usual, but dies at the second evaluation of the third trial.
 DYING = """
@@ -28,7 +26,7 @@ import os, signal, sys
 from pathlib import Path
 from study_rig import a_worker, quick_trainer, settings
 n_started = 0
-def dying(graph, data, recipe, seed, watch):
+def dying(architecture, seed, watch):
     global n_started
     n_started += 1
     n_seen = 0
@@ -38,7 +36,7 @@ def dying(graph, data, recipe, seed, watch):
         if n_started == 3 and n_seen == 2:
             os.kill(os.getpid(), signal.SIGKILL)
         return watch(evaluation)
-    return quick_trainer(graph, data, recipe, seed, seen)
+    return quick_trainer(architecture, seed, seen)
 with a_worker(Path(sys.argv[1]), Path(sys.argv[2]), settings(), dying) as worker:
     worker.run(6, lambda: False)
 """
@@ -99,10 +97,10 @@ def test_a_worker_that_was_killed_in_a_trial_is_succeeded_without_loss(tmp_path:
 def test_a_trial_that_a_living_worker_trains_is_left_to_it(tmp_path: Path, predictor: Path) -> None:
     inner: list[TrialSpec] = []
 
-    def meanwhile(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+    def meanwhile(architecture: Architecture, seed: int, watch: Watch) -> Trained:
         if not inner:
             inner.append(run(tmp_path, predictor, 2)[0])
-        return quick_trainer(graph, data, recipe, seed, watch)
+        return quick_trainer(architecture, seed, watch)
 
     with a_worker(tmp_path, predictor, settings(), meanwhile) as worker:
         worker.run(2, lambda: False)
@@ -146,7 +144,7 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
             self.lengths.append(len(trial.intermediate_values))
             return NeverStop().decide(study, trial, n_evaluations)
 
-    def interrupted(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> Trained:
         for k in (1, 2, 3):
             watch(Evaluation(k, k / 4, 0.5, False))
         raise KeyboardInterrupt
@@ -164,7 +162,7 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
 def test_a_mark_of_the_worker_that_died_does_not_make_a_trained_trial_a_stopped_one(
     tmp_path: Path, predictor: Path
 ) -> None:
-    def interrupted(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch) -> Trained:
+    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> Trained:
         raise KeyboardInterrupt
 
     with a_worker(tmp_path, predictor, settings(), interrupted) as worker, pytest.raises(KeyboardInterrupt):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from study_rig import a_worker, save_predictor, settings
+from surrogate_specimens import made_up_table
 
 from search import cli
 from search.spaces import AUDIO_1D, AUDIO_2D
+from search.surrogate.trainings import read_trainings
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,52 @@ def test_a_trial_is_shown_and_exported_with_its_card(
         path.write_bytes(b"damaged")
     assert search(monkeypatch, "export", "1", "--study", "s", "--out", "net1.tflite") == cli.BAD_INPUT
     assert not Path("net1.tflite").exists()
+
+
+def test_a_search_on_a_surrogate_trains_nothing_goes_on_and_exports_nothing(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = [
+        "--predictor",
+        str(predictor),
+        "--algorithm",
+        "evolution",
+        "--surrogate",
+        str(table),
+        "--stopping",
+        "none",
+    ]
+    assert search(monkeypatch, "run", "--trials", "4", *common) == 0
+    assert "nothing is trained: SURROGATE of 80 trainings" in capsys.readouterr().err
+    assert search(monkeypatch, "run", "--resume", "--trials", "6", *common) == 0
+    assert "Best of 6 trained networks" in capsys.readouterr().out
+    assert search(monkeypatch, "export", "1", "--out", "n.tflite") == cli.BAD_INPUT
+    assert "was not trained" in capsys.readouterr().err
+    assert search(monkeypatch, "worker", "--predictor", str(predictor)) == cli.BAD_INPUT
+    assert "--surrogate" in capsys.readouterr().err
+    assert search(monkeypatch, "trainings", "--study", "search") == cli.BAD_INPUT
+    assert "trained nothing" in capsys.readouterr().err
+
+
+def test_going_on_with_a_study_that_is_not_there_is_refused(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(monkeypatch, "run", "--resume", "--predictor", str(predictor)) == cli.BAD_INPUT
+    assert "no study search" in capsys.readouterr().err
+    assert not list(tmp_path.glob("lab.db"))
+
+
+def test_the_trainings_of_a_study_are_a_table(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_worker(tmp_path, predictor, settings("random")) as worker:
+        worker.run(40, lambda: False)
+        rewards = [trial.value for trial in worker.study.trials]
+    assert search(monkeypatch, "trainings", "--study", "s", "--out", "t.csv") == 0
+    assert "correlation" in capsys.readouterr().out
+    table = read_trainings(tmp_path / "t.csv")
+    assert len(table.rows) == len(rewards) == 40
+    assert all(
+        row.curve == pytest.approx([row.accuracy * (1 - 0.5**k) for k in (1, 2, 3, 4)], abs=1e-4) for row in table.rows
+    )

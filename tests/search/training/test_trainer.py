@@ -16,7 +16,8 @@ from search.baselines import baseline_named
 from search.tflite.reader import read_network
 from search.training.int8_accuracy import int8_accuracy, int8_classes
 from search.training.recipe import Recipe
-from search.training.trainer import Evaluation, Stopped, Trained, train
+from search.training.trained import Evaluation, Stopped, Trained
+from search.training.trainer import train
 
 GRAPH = baseline_named("tc_resnet_8").graph
 RECIPE = Recipe(n_float_epochs=4, n_int8_epochs=1, batch_size=20, n_evaluations=5, learning_rate=3e-3)

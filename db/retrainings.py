@@ -1,0 +1,41 @@
+"""Writing and reading retrainings: networks trained again for their final accuracy."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sqlalchemy import select
+
+from db.database import Database
+from db.networks import store_models
+from db.rows import ModelSpec, RetrainingSpec, fields_of
+from db.schema import ModelFile, Retraining
+
+
+def record_retraining(db: Database, spec: RetrainingSpec) -> None:
+    """Store a retraining; one of the same network, data, recipe and seed is kept as it is."""
+    with db.write() as tx:
+        same = select(Retraining.recipe).where(
+            Retraining.network_hash == spec.network_hash,
+            Retraining.data_sha256 == spec.data_sha256,
+            Retraining.seed == spec.seed,
+        )
+        if any(dict(recipe) == dict(spec.recipe) for recipe in tx.scalars(same)):
+            return
+        model_id = store_models(tx, [(spec.model, None)])[spec.model.sha256]
+        tx.add(Retraining(model_file_id=model_id, **fields_of(spec, "model")))
+
+
+def list_retrainings(db: Database) -> list[RetrainingSpec]:
+    """All of them, oldest first."""
+    names = [field.name for field in dataclasses.fields(RetrainingSpec) if field.name != "model"]
+    models = [field.name for field in dataclasses.fields(ModelSpec)]
+    statement = select(Retraining, ModelFile).join(ModelFile).order_by(Retraining.id)
+    with db.read() as tx:
+        return [
+            RetrainingSpec(
+                **{name: getattr(row, name) for name in names},
+                model=ModelSpec(**{name: getattr(model, name) for name in models}),
+            )
+            for row, model in tx.execute(statement)
+        ]

@@ -1,0 +1,5 @@
+"""`python -m search`: the `search` command."""
+
+from search.cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""`search retrain`, `search compare`: final accuracies of the best, beside baselines and the paper's Table 1."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.commands.run import DEFAULT_PREDICTOR, INTERRUPTED, Data, Db, EffortName
+from search.commands.tables import new_table, print_table
+
+if TYPE_CHECKING:
+    from db.database import Database
+    from db.rows import RetrainingSpec
+    from search.networks import Network
+    from search.studies.comparison import ComparedNetwork
+
+Networks = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NETWORK]...", help="table2, a baseline, or an architecture's text."),
+]
+Study = Annotated[str | None, typer.Option("--study", help="Take the best networks of this study.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many of the study.")]
+Baselines = Annotated[bool, typer.Option("--baselines", help="MobileNetV1, MobileNetV2 and both TC-ResNets too.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Trainings of each, from different seeds.")]
+Out = Annotated[Path | None, typer.Option("--out", help="A folder for a .tflite file of each: for `lab measure`.")]
+Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
+
+
+def retrain(
+    networks: Networks = None,
+    study: Study = None,
+    top: Top = 1,
+    baselines: Baselines = False,
+    repeats: Repeats = 5,
+    effort: EffortName = "quick",
+    audioset: Data = None,
+    out: Out = None,
+    db: Db = "lab.db",
+    predictor: Predictor = DEFAULT_PREDICTOR,
+) -> None:
+    """Trains networks again, a third longer than a trial and several times, and judges them by the unseen test split.
+
+    What has been retrained already is not trained again, so the same command goes on after an interruption.
+
+    Exit codes: 0 done; 2 wrong usage, data or study; 5 record unusable; 130 interrupted.
+    """
+    import time
+    from datetime import UTC, datetime
+
+    from db.database import open_database
+    from search.studies.accuracy_source import load_data
+    from search.studies.effort import effort_named
+    from search.studies.files import networks_dir
+    from search.studies.loop import Clock
+    from search.studies.retrain import Retrainer
+    from search.training.trainer import train
+
+    chosen_effort = effort_named(effort)
+    with open_database(db) as database:
+        chosen = _chosen(database, networks or [], study, top, baselines)
+        data = load_data(audioset, chosen_effort.clips, _say)
+        clock = Clock(lambda: datetime.now(UTC), time.monotonic)
+        files_dir, recipe = networks_dir(database), chosen_effort.recipe
+        retrainer = Retrainer(database, files_dir, data, recipe, clock, train, _print_line)
+        try:
+            retrainer.run(chosen, repeats, lambda: False)
+        except KeyboardInterrupt:
+            _say("Stopped; what was finished is kept, and the same command goes on.")
+            raise typer.Exit(INTERRUPTED) from None
+        if out is not None:
+            _hand_out(database, chosen, out)
+        _print_comparison(database, predictor)
+
+
+def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR) -> None:
+    """Prints all retrained networks as the paper's Table 1 does, and its figures beside them.
+
+    Energies and latencies are those of the bench where it has measured one of the network's files.
+
+    Exit codes: as `search retrain`.
+    """
+    from db.database import open_database
+
+    with open_database(db, create=False) as database:
+        _print_comparison(database, predictor)
+
+
+def _chosen(db: Database, names: list[str], study: str | None, top: int, baselines: bool) -> list[Network]:
+    from db.studies import find_study, list_trials
+    from search.architecture import parse
+    from search.baselines import BASELINES
+    from search.errors import NothingChosen
+    from search.networks import read_network_name
+
+    chosen: list[Network] = [read_network_name(name) for name in names]
+    if study is not None:
+        trials = list_trials(db, find_study(db, study).study_id)
+        trained = sorted((t for t in trials if t.state == "trained"), key=lambda t: (-t.reward, t.number))
+        chosen += [parse(trial.architecture.text) for trial in trained[:top]]
+    if baselines:
+        chosen += BASELINES
+    if not chosen:
+        raise NothingChosen("no network to retrain", "name one, or give --study NAME, or --baselines")
+    return list({network.text: network for network in chosen}.values())
+
+
+def _hand_out(db: Database, networks: list[Network], out: Path) -> None:
+    """Writes the file of the first repeat of each network."""
+    from db.retrainings import list_retrainings
+    from search.studies.files import copy_file, networks_dir
+
+    files = {row.network_text: row.model.name for row in reversed(list_retrainings(db))}
+    for network in networks:
+        name = network.text if len(network.text) < 40 else network.architecture_hash[:12]
+        copy_file(networks_dir(db) / files[network.text], out / f"{name}.tflite")
+    _say(f"{len(networks)} files in {out}; next: lab measure --models {out}")
+
+
+def _print_comparison(db: Database, predictor: Path) -> None:
+    from predictor.artefact import is_predictor, load
+    from search.reward import REWARDS
+    from search.studies.comparison import compared_networks
+    from search.studies.costs import KnownCosts
+
+    costs = space = None
+    if is_predictor(predictor):
+        saved = load(predictor)
+        costs, space = KnownCosts(saved.predictor, REWARDS[0]), saved.manifest["provenance"].get("arch_space")
+    compared = compared_networks(db, costs, space)
+    if not compared:
+        _say("nothing has been retrained yet: search retrain --study NAME --baselines")
+        return
+    marks = [compared[0].data] if "SYNTHETIC" in compared[0].data else []
+    if any(each.measured and each.measured.simulated for each in compared) or (costs and costs.simulated):
+        marks.append("energies SIMULATED")
+    _print_table_1(compared, "; ".join(marks))
+
+
+def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:
+    from search.paper_figures import TABLE_1
+    from search.studies.comparison import spread_percent
+
+    headers = ("network", "mJ predicted", "mJ measured", "kB", "accuracy, %", "ms", "MFLOPs", "k params", "repeats")
+    table = new_table(f"As Table 1 of Speckhard et al. (2023). {marks}", headers, ("network",))
+    for each in compared:
+        predicted = "" if each.predicted_mj is None else f"{each.predicted_mj:.2f}"
+        energy, latency = "", ""
+        if each.measured:
+            energy, latency = f"{each.measured.energy_mj:.2f}", f"{each.measured.latency_ms:.2f}"
+        accuracy, n_repeats = spread_percent(each.test_accuracies), str(len(each.test_accuracies))
+        counts = (f"{each.flops / 1e6:.2f}", f"{each.n_params / 1e3:.2f}", n_repeats)
+        table.add_row(each.title, predicted, energy, f"{each.size_bytes / 1e3:.2f}", accuracy, latency, *counts)
+    table.add_section()
+    for row in TABLE_1:
+        accuracy = f"{row.accuracy_percent:.2f} ± {row.accuracy_sd_percent:.2f}"
+        table.add_row(
+            f"paper: {row.name}", "", f"{row.energy_mj:.2f}", f"{row.size_kb:.2f}", accuracy, f"{row.latency_ms:.2f}",
+            f"{row.flops / 1e6:.2f}", f"{row.n_params / 1e3:.2f}", "5",
+        )  # fmt: skip
+    print_table(table)
+
+
+def _print_line(row: RetrainingSpec) -> None:
+    name = row.network_text if len(row.network_text) < 40 else row.network_hash[:12]
+    _say(f"{name} seed {row.seed}: test {row.test_accuracy:.1%}, validation {row.accuracy:.1%}, {row.duration_s:.0f} s")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,64 @@
+"""`search trainings`: what studies have trained, as a table that a surrogate is fitted to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.commands.tables import new_table, print_table
+
+if TYPE_CHECKING:
+    from search.surrogate.trainings import Trainings
+
+Names = Annotated[list[str] | None, typer.Option("--study", help="Name of a study; give several for all of them.")]
+Db = Annotated[str, typer.Option("--db", help="The record whose trials lie beside it.")]
+Storage = Annotated[
+    str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="The CSV file to write.")]
+Table = Annotated[Path | None, typer.Option("--table", help="A table written before: its rows come first.")]
+
+
+def trainings(
+    study: Names = None, db: Db = "lab.db", storage: Storage = None, table: Table = None, out: Out = None
+) -> None:
+    """Gathers the finished trainings of studies, with their learning curves, and says what can be learnt from them.
+
+    Prints how well models predict the accuracy of architectures that they have not seen, and how float and int8
+    accuracies go together. The file is what `search run --surrogate FILE` answers from.
+
+    Exit codes: 0 done; 2 no such study, or studies that do not go together; 5 storage unusable.
+    """
+    from search.studies.finished_trainings import finished_trainings
+    from search.studies.storage import default_url
+    from search.surrogate.trainings import merged, read_trainings, write_trainings
+
+    gathered = [read_trainings(table)] if table else []
+    if study:
+        url = storage or default_url(db)
+        gathered += [finished_trainings(url, name) for name in study]
+    everything = merged(gathered)
+    if out is not None:
+        write_trainings(out, everything)
+    _print_quality(everything)
+    if out is not None:
+        typer.echo(f"{len(everything.rows)} trainings in {out}; next: search run --surrogate {out}", err=True)
+
+
+def _print_quality(everything: Trainings) -> None:
+    from search.surrogate.accuracy import fit_accuracy
+
+    model = fit_accuracy(everything)
+    table = new_table(
+        f"Accuracy of networks not seen, {model.n_trainings} trainings, folds over architectures",
+        ("model", "R²", "RMSE", "Kendall τ"),
+        ("model",),
+    )
+    for each in model.judged:
+        folds = each.folds
+        table.add_row(each.name, f"{folds.r2:.3f}", f"{folds.rmse:.4f}", f"{folds.kendall_tau:.3f}")
+    print_table(table)
+    typer.echo(f"int8 against float accuracy: correlation {model.float_correlation:.3f} (paper: 0.955)")
+    typer.echo(f"data: {everything.data}")

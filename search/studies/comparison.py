@@ -1,0 +1,138 @@
+"""Retrained networks side by side: what the paper's Table 1 says of a network, for ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from db.database import Database
+from db.results import result_rows
+from db.retrainings import list_retrainings
+from db.rows import RetrainingSpec
+from search.architecture import Architecture
+from search.baselines import Baseline
+from search.count import count_graph
+from search.networks import Network, graph_of, read_network_name
+
+if TYPE_CHECKING:
+    from search.studies.costs import KnownCosts
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the bench says of a network: means over its visits, of any of its files."""
+
+    energy_mj: float
+    latency_ms: float
+    n_visits: int
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class ComparedNetwork:
+    """A row of the table.
+
+    Args:
+        title: as the paper prints it, or the first digits of its hash.
+        network: itself.
+        test_accuracies, accuracies: of the int8 files, a repeat each: test and validation split.
+        float_accuracy: mean of the float models, validation split.
+        size_bytes: of its file.
+        flops, n_params: counted.
+        predicted_mj: None for a network outside the predictor's space.
+        measured: None while the bench has not seen it.
+        data: name of the data set.
+    """
+
+    title: str
+    network: Network
+    test_accuracies: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    float_accuracy: float
+    size_bytes: int
+    flops: int
+    n_params: int
+    predicted_mj: float | None
+    measured: Measured | None
+    data: str
+
+    @property
+    def is_baseline(self) -> bool:
+        """Not found by a search."""
+        return isinstance(self.network, Baseline)
+
+
+def compared_networks(db: Database, costs: KnownCosts | None, space: str | None) -> list[ComparedNetwork]:
+    """All retrained networks: those that a search has found by falling accuracy, then the baselines in theirs.
+
+    Retrainings on other data or with another recipe than the newest are left out.
+
+    Args:
+        db: the record.
+        costs: predicts energies, of architectures of `space` only.
+        space: the predictor's.
+    """
+    rows = list_retrainings(db)
+    if not rows:
+        return []
+    newest = rows[-1]
+    same = [row for row in rows if row.data_sha256 == newest.data_sha256 and dict(row.recipe) == dict(newest.recipe)]
+    measured = _measured_files(db)
+    by_network: dict[str, list[RetrainingSpec]] = {}
+    for row in same:
+        by_network.setdefault(row.network_text, []).append(row)
+    compared = [_compared(text, own, measured, costs, space) for text, own in by_network.items()]
+    return sorted(compared, key=lambda each: (each.is_baseline, -fmean(each.test_accuracies)))
+
+
+def _compared(
+    text: str,
+    rows: Sequence[RetrainingSpec],
+    measured: Mapping[str, list[Measured]],
+    costs: KnownCosts | None,
+    space: str | None,
+) -> ComparedNetwork:
+    network = read_network_name(text)
+    cost = count_graph(graph_of(network)).total
+    predicted = None
+    if costs is not None and isinstance(network, Architecture) and network.space == space:
+        predicted = float(costs.costs([network])[0][0])
+    return ComparedNetwork(
+        title=network.title if isinstance(network, Baseline) else network.architecture_hash[:8],
+        network=network,
+        test_accuracies=tuple(row.test_accuracy for row in rows),
+        accuracies=tuple(row.accuracy for row in rows),
+        float_accuracy=fmean(row.float_accuracy for row in rows),
+        size_bytes=rows[0].model.size_bytes,
+        flops=cost.flops,
+        n_params=cost.n_params,
+        predicted_mj=predicted,
+        measured=_together([visit for row in rows for visit in measured.get(row.model.sha256, [])]),
+        data=rows[0].data,
+    )
+
+
+def _measured_files(db: Database) -> dict[str, list[Measured]]:
+    """Visits by the hash of the file."""
+    found: dict[str, list[Measured]] = {}
+    for row in result_rows(db):
+        visit = Measured(row["energy_mj"], row["latency_ms"], 1, row["simulated"])
+        found.setdefault(row["model_sha256"], []).append(visit)
+    return found
+
+
+def _together(visits: Sequence[Measured]) -> Measured | None:
+    # A measured visit outweighs any number of simulated ones.
+    visits = [visit for visit in visits if not visit.simulated] or visits
+    if not visits:
+        return None
+    energy_mj, latency_ms = fmean(v.energy_mj for v in visits), fmean(v.latency_ms for v in visits)
+    return Measured(energy_mj, latency_ms, len(visits), visits[0].simulated)
+
+
+def spread_percent(shares: Sequence[float]) -> str:
+    """Mean and standard deviation over repeats, %."""
+    mean = f"{100 * fmean(shares):.2f}"
+    return f"{mean} ± {100 * stdev(shares):.2f}" if len(shares) > 1 else mean

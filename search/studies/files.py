@@ -1,0 +1,51 @@
+"""Where the files of trained networks lie, and how they get there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from db.database import Database
+from search.errors import TrialMissing
+from search.tflite.build import build_failed
+from search.whole_file import whole_file
+
+
+def networks_dir(db: Database) -> Path:
+    """Beside the record."""
+    return db.files_dir / "networks"
+
+
+def keep_file(folder: Path, sha256: str, tflite: bytes) -> str:
+    """Stores a trained file under its hash; returns its name.
+
+    Raises:
+        BuildFailed: it cannot be written.
+    """
+    path = folder / f"{sha256}.tflite"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part:
+            part.write_bytes(tflite)
+    except OSError as error:
+        raise build_failed(error, path) from error
+    return path.name
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a trained file.
+
+    Raises:
+        TrialMissing: it is gone.
+        BuildFailed: it cannot be written.
+    """
+    try:
+        tflite = source.read_bytes()
+    except OSError as error:
+        hint = "it was trained on another computer, or deleted: copy it there from the worker that trained it"
+        raise TrialMissing(f"{source} cannot be read: {error.strerror}", hint) from error
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as part:
+            part.write_bytes(tflite)
+    except OSError as error:
+        raise build_failed(error, target) from error

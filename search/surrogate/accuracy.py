@@ -1,0 +1,102 @@
+"""The accuracy of an architecture from a model that was fitted to real trainings, with its error.
+
+The models are those of the energy predictor on the same columns. Each is judged by folds over architectures; the
+best is fitted to all trainings. What it leaves unexplained is the luck of a training together with its own error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.metrics import Metrics, score
+from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with, recipe_named
+from predictor.schema import FeatureSchema, Matrix
+from predictor.split import grouped_folds
+from predictor.table import FeatureTable, Floats, Indices
+from search.architecture import Architecture
+from search.errors import BadTrainings
+from search.features import feature_columns
+from search.spaces import space_named
+from search.surrogate.trainings import Trainings
+
+FEWEST = 40
+"""Trainings; with fewer there is nothing to judge a model by."""
+
+_N_SPECIMENS = 500
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model by folds over architectures: every training predicted by a model that has not seen its architecture."""
+
+    name: str
+    folds: Metrics
+
+
+@dataclass(frozen=True, eq=False)
+class AccuracyModel:
+    """A fitted model.
+
+    Args:
+        judged: all that were tried, the best first; the fitted one is the first.
+        float_correlation: of int8 and float accuracies of the trainings (Pearson).
+        n_trainings: fitted to.
+    """
+
+    judged: tuple[Judged, ...]
+    float_correlation: float
+    n_trainings: int
+    _schema: FeatureSchema
+    _pipeline: Any
+
+    def accuracies(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Of many at once, (n,), each in 0..1."""
+        table = FeatureTable(feature_columns(architectures)).select(self._schema.names)
+        return np.clip(predict_with(self._pipeline, self._schema.encode(table)), 0.0, 1.0)
+
+
+def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -> AccuracyModel:
+    """Judges the models and fits the best.
+
+    Args:
+        trainings: what to learn from.
+        seed: of the folds.
+        only: the name of a model, to fit that one.
+
+    Raises:
+        BadTrainings: fewer than FEWEST.
+        UnknownRecipe: no model has that name.
+    """
+    if len(trainings.rows) < FEWEST:
+        hint = "train more: search run --algorithm random --stopping none, then search trainings"
+        raise BadTrainings(f"{len(trainings.rows)} trainings are too few for a surrogate; it takes {FEWEST}", hint)
+    architectures = [row.architecture for row in trainings.rows]
+    # With specimens of the space, so that a block type that no training had can still be asked for.
+    specimens = space_named(trainings.space).sample_unique(_N_SPECIMENS, seed)
+    schema = FeatureSchema.of(FeatureTable(feature_columns([*architectures, *specimens])))
+    matrix = schema.encode(FeatureTable(feature_columns(architectures)))
+    targets = np.array([row.accuracy for row in trainings.rows])
+    groups = np.unique([each.architecture_hash for each in architectures], return_inverse=True)[1]
+    recipes = (recipe_named(only),) if only else RECIPES
+    judged = [Judged(each.name, _by_folds(each, schema, matrix, targets, groups, seed)) for each in recipes]
+    judged.sort(key=lambda each: -each.folds.r2)
+    pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, targets, seed, 1)
+    floats = np.array([row.float_accuracy for row in trainings.rows])
+    correlation = float(np.corrcoef(floats, targets)[0, 1])
+    return AccuracyModel(tuple(judged), correlation, len(targets), schema, pipeline)
+
+
+def _by_folds(
+    recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, groups: Indices, seed: int
+) -> Metrics:
+    """Over all trainings, each predicted when its fold was left out."""
+    predicted = np.empty(len(targets))
+    for fold in grouped_folds(groups, seed):
+        pipeline = fit_pipeline(recipe, schema, matrix[fold.train], targets[fold.train], seed, 1)
+        predicted[fold.test] = predict_with(pipeline, matrix[fold.test])
+    return score(targets, predicted)

@@ -1,0 +1,66 @@
+"""A model of trainings in the place of training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from surrogate_specimens import N_EVALUATIONS, made_up_table, made_up_trainings
+
+from search.errors import BadTrainings
+from search.spaces import AUDIO_2D
+from search.surrogate.accuracy import fit_accuracy
+from search.surrogate.trained import TrainedSurrogate
+from search.tflite.writer import write_tflite
+from search.training.trained import Evaluation, Stopped
+
+
+@pytest.fixture(scope="module")
+def surrogate(tmp_path_factory: pytest.TempPathFactory) -> TrainedSurrogate:
+    return TrainedSurrogate.from_file(made_up_table(tmp_path_factory.mktemp("table") / "t.csv"))
+
+
+def test_the_model_is_the_best_of_those_judged_by_folds_and_finds_the_formula(surrogate: TrainedSurrogate) -> None:
+    judged = surrogate.model.judged
+    assert [each.folds.r2 for each in judged] == sorted((each.folds.r2 for each in judged), reverse=True)
+    assert judged[0].folds.r2 > 0.8
+    assert judged[0].folds.rmse < 0.02
+    assert surrogate.model.float_correlation > 0.99
+    assert "SURROGATE of 80 trainings on SYNTHETIC formula" in surrogate.name
+
+
+def test_every_architecture_of_the_space_has_an_accuracy(surrogate: TrainedSurrogate) -> None:
+    accuracies = surrogate.model.accuracies(AUDIO_2D.sample_unique(300, 9))
+    assert accuracies.min() >= 0
+    assert accuracies.max() <= 1
+    assert accuracies.std() > 0.01
+
+
+def test_a_curve_has_the_course_of_a_real_one_and_ends_about_the_model_s_accuracy(surrogate: TrainedSurrogate) -> None:
+    (architecture,) = AUDIO_2D.sample_unique(1, 9)
+    curves = np.array([surrogate.curve(architecture, np.random.default_rng(i)) for i in range(200)])
+    assert curves.shape == (200, N_EVALUATIONS)
+    assert curves[:, 0] == pytest.approx(0.5, abs=1e-6)
+    assert curves[:, -1].mean() == pytest.approx(surrogate.accuracy(architecture), abs=3 * surrogate.luck_sd / 14)
+    assert curves[:, -1].std() == pytest.approx(surrogate.luck_sd, rel=0.25)
+
+
+def test_as_a_trainer_it_reports_stops_and_gives_a_file_of_the_right_size(surrogate: TrainedSurrogate) -> None:
+    (architecture,) = AUDIO_2D.sample_unique(1, 4)
+    train = surrogate.trainer()
+    trained = train(architecture, 5, lambda evaluation: False)
+    assert len(trained.curve) == N_EVALUATIONS
+    assert trained.accuracy == trained.curve[-1].accuracy
+    assert len(trained.tflite) == len(write_tflite(architecture, seed=7))
+    assert train(architecture, 5, lambda evaluation: False).curve == trained.curve
+
+    def impatient(evaluation: Evaluation) -> bool:
+        return evaluation.ordinal == 2
+
+    with pytest.raises(Stopped) as stop:
+        train(architecture, 5, impatient)
+    assert len(stop.value.curve) == 2
+
+
+def test_too_few_trainings_are_said() -> None:
+    with pytest.raises(BadTrainings, match="39 trainings are too few"):
+        fit_accuracy(made_up_trainings(39))
