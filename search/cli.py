@@ -22,18 +22,12 @@ STORAGE_UNUSABLE = 5
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Search spaces, networks and the search.")
 app.add_typer(space.app, name="space")
-for command in (
-    run.run,
-    run.init,
-    run.worker,
-    studies.best,
-    studies.show,
-    studies.export,
-    retrain,
-    compare,
-    trainings,
-    paper,
-):
+COMMANDS = (
+    *(run.run, run.init, run.worker),
+    *(studies.best, studies.show, studies.export, studies.dashboard),
+    *(retrain, compare, trainings, paper),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

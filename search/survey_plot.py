@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.errors import BuildFailed
+from search.pictures import new_figure, save_figure
 from search.survey import Numbers, Survey
-from search.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +25,12 @@ def draw_survey(survey: Survey, path: Path) -> None:
     Raises:
         BuildFailed: it is not named as a picture, or cannot be written.
     """
-    if path.suffix != ".png":
-        raise BuildFailed(f"{path} is no name for a picture", "give a file that ends in .png")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.6, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(path, (9.6, 4.8))
     grid = figure.add_gridspec(2, 2, width_ratios=(2, 1))
     _draw_sizes(figure, figure.add_subplot(grid[:, 0]), survey)
     _draw_distribution(figure.add_subplot(grid[0, 1]), survey.flops / 1e6, "MFLOPs")
     _draw_distribution(figure.add_subplot(grid[1, 1]), survey.n_params / 1e3, "parameters [thousands]")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_sizes(figure: Figure, axes: Axes, survey: Survey) -> None:
@@ -62,12 +55,3 @@ def _draw_distribution(axes: Axes, values: Numbers, name: str) -> None:
     axes.set_xlabel(name)
     axes.set_ylabel("networks")
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    try:
-        with whole_file(path) as part:
-            figure.savefig(part, format="png", dpi=150)
-    except OSError as error:
-        hint = "choose a file in a folder that exists and that you may write to"
-        raise BuildFailed(f"cannot write {path}: {error.strerror or error}", hint) from error

@@ -45,7 +45,10 @@ Space = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
 Algorithm = Annotated[
     str, typer.Option("--algorithm", help="Who proposes: known-penalty, bayesian, hybrid, hyperfirefly, pareto, ...")
 ]
-Stopping = Annotated[str, typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp.")]
+Stopping = Annotated[
+    str | None,
+    typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp. [default: tsgp]"),
+]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
     str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
@@ -69,7 +72,7 @@ def run(
     surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = "known-penalty",
-    stopping: Stopping = "tsgp",
+    stopping: Stopping = None,
     reward: RewardName = "b",
     effort: EffortName = "quick",
     seed: Seed = 1,
@@ -102,7 +105,7 @@ def init(
     surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = "known-penalty",
-    stopping: Stopping = "tsgp",
+    stopping: Stopping = None,
     reward: RewardName = "b",
     effort: EffortName = "quick",
     seed: Seed = 1,
@@ -144,7 +147,9 @@ def worker(
 
 def _work(started: Started, n_trials: int, hours: float | None) -> None:
     end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
-    with _polite_interrupt() as should_stop:
+    from search.studies.storage import storage_troubles
+
+    with storage_troubles(started.url), _polite_interrupt() as should_stop:
         try:
             worker = started.worker(_Lines(started.settings, n_trials))
             worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)

@@ -24,13 +24,47 @@ def best(
     study: Name = "search",
     db: Db = "lab.db",
     top: Annotated[int, typer.Option("--top", min=1, help="How many to print.")] = 10,
+    front: Annotated[
+        bool, typer.Option("--front", help="Those that no other beats in accuracy, energy and size at once.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw all trained networks and the front; a .png.")
+    ] = None,
 ) -> None:
-    """Prints the best trained networks of a study, and what stopping has saved."""
+    """Prints the best trained networks of a study by reward, or its Pareto front; and what stopping has saved."""
     from db.database import open_database
-    from db.studies import find_study
+    from db.studies import find_study, list_trials
+    from search.studies.front import draw_front, pareto_front
 
     with open_database(db, create=False) as database:
-        print_best(database, find_study(database, study).study_id, top)
+        row = find_study(database, study)
+        trials = list_trials(database, row.study_id)
+        if plot is not None:
+            draw_front(row, trials, plot)
+        if front:
+            found = pareto_front(trials)
+            n_trained = sum(trial.state == "trained" for trial in trials)
+            print_table(_best_table(found, f"Pareto front of {n_trained} trained networks: accuracy, energy, size"))
+        else:
+            print_best(database, row.study_id, top)
+
+
+def dashboard(
+    db: Db = "lab.db",
+    storage: Annotated[
+        str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On this computer only; 0: a free one.")] = 8080,
+) -> None:
+    """Opens Optuna's dashboard on the trials, for a browser on this computer; Ctrl-C ends it.
+
+    Exit codes: 0 done; 2 the dashboard is not installed; 5 storage unusable, or the port is taken.
+    """
+    from search.studies.dashboard import serve_dashboard
+    from search.studies.storage import default_url
+
+    url = storage or default_url(db)
+    serve_dashboard(url, port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"))
 
 
 def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
@@ -70,7 +104,7 @@ def print_best(db: Database, study_id: int, n_rows: int) -> None:
 
     trials = list_trials(db, study_id)
     trained = sorted((t for t in trials if t.state == "trained"), key=lambda t: (-t.reward, t.number))
-    print_table(_best_table(trained[:n_rows], len(trained)))
+    print_table(_best_table(trained[:n_rows], f"Best of {len(trained)} trained networks"))
     n_stopped = len(trials) - len(trained)
     if n_stopped and trained:
         full_s = sum(t.duration_s for t in trained) / len(trained)
@@ -79,9 +113,9 @@ def print_best(db: Database, study_id: int, n_rows: int) -> None:
         typer.echo(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
 
 
-def _best_table(trials: list[TrialSpec], n_trained: int) -> Table:
+def _best_table(trials: list[TrialSpec], title: str) -> Table:
     headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
-    table = new_table(f"Best of {n_trained} trained networks", headers)
+    table = new_table(title, headers)
     for trial in trials:
         size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
         table.add_row(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from search.engine.encoding import Encoding
 from search.engine.record import Known, finished, stopped
 from search.errors import BadTrainings
-from search.studies.storage import load_study, settings_of, storage_troubles
+from search.studies.storage import close_study, load_study, settings_of, storage_troubles
 from search.surrogate.trainings import Training, Trainings
 
 
@@ -17,25 +19,35 @@ def finished_trainings(url: str, name: str) -> Trainings:
         BadTrainings: the study trained nothing: it asked a surrogate.
     """
     study = load_study(url, name)
+    try:
+        with storage_troubles(url):
+            return _gathered(study)
+    finally:
+        close_study(study)
+
+
+def _gathered(study: Any) -> Trainings:
     settings = settings_of(study)
     if settings.surrogate:
-        raise BadTrainings(f"study {name} trained nothing: it asked a surrogate", "take a study that trains")
+        raise BadTrainings(
+            f"study {study.study_name} trained nothing: it asked a surrogate", "take a study that trains"
+        )
     encoding = Encoding(settings.search_space, settings.options)
     rows = []
-    with storage_troubles(url):
-        for trial in finished(study):
-            if stopped(trial):
-                continue
-            penalty = Known.read(trial).penalty
-            curve = [value + penalty for _, value in sorted(trial.intermediate_values.items())]
-            attrs = trial.user_attrs
-            rows.append(
-                Training(
-                    encoding.architecture(trial.params),
-                    attrs["training_seed"],
-                    attrs["float_accuracy"],
-                    attrs["accuracy"],
-                    tuple(min(1.0, max(0.0, each)) for each in curve),
-                )
-            )
+    for trial in finished(study):
+        if not stopped(trial):
+            rows.append(_training(trial, encoding))
     return Trainings(settings.space, settings.data, settings.recipe, tuple(rows))
+
+
+def _training(trial: Any, encoding: Encoding) -> Training:
+    penalty, attrs = Known.read(trial).penalty, trial.user_attrs
+    # What was reported is the reward.
+    curve = [value + penalty for _, value in sorted(trial.intermediate_values.items())]
+    return Training(
+        encoding.architecture(trial.params),
+        attrs["training_seed"],
+        attrs["float_accuracy"],
+        attrs["accuracy"],
+        tuple(min(1.0, max(0.0, each)) for each in curve),
+    )

@@ -88,6 +88,11 @@ class Worker:
     def _encoding(self) -> Encoding:
         return Encoding(self.settings.search_space, self.settings.options)
 
+    @property
+    def several(self) -> bool:
+        """Whether accuracy, energy and size are objectives of their own, and no curve of a reward is reported."""
+        return len(self.study.directions) > 1
+
     def run(self, n_trials: int, should_stop: Callable[[], bool]) -> int:
         """Works until the study has `n_trials` finished trials, or `should_stop` says so between two.
 
@@ -141,15 +146,17 @@ class Worker:
         try:
             trained = self.train(architecture, seed, watch)
         except Stopped as stop:
-            reward = watch.predicted
+            values: float | tuple[float, ...] = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
         else:
-            reward = trained.accuracy - known.penalty
+            values = trained.accuracy - known.penalty
+            if self.several:
+                values = (trained.accuracy, known.energy_mj, float(known.size_bytes))
             self._keep(trial, trained)
             trial.set_user_attr(_N_EVALUATIONS, len(trained.curve))
         trial.set_user_attr(_DURATION_S, self.clock.monotonic_s() - began_s)
         trial.set_user_attr(_FINISHED_UTC, self.clock.utc().isoformat())
-        self.study.tell(trial.number, reward, skip_if_finished=True)
+        self.study.tell(trial.number, values, skip_if_finished=True)
         row = self._as_row(as_stored(self.study, trial))
         record_trial(self.db, self.study_id, row)
         self.observe(row)
@@ -174,7 +181,7 @@ class Worker:
             number=frozen.number,
             state="stopped" if cut else "trained",
             architecture=architecture_spec(self._encoding.architecture(frozen.params)),
-            reward=frozen.value,
+            reward=frozen.value if cut else attrs[_ACCURACY] - known.penalty,
             penalty=known.penalty,
             energy_mj=known.energy_mj,
             energy_low_mj=known.energy_low_mj,
@@ -209,6 +216,8 @@ class _Watch:
     def __call__(self, evaluation: Evaluation) -> bool:
         worker = self._worker
         sign(self._trial, worker.clock.utc())
+        if worker.several:
+            return False
         reward = evaluation.accuracy - self._known.penalty
         n_evaluations = worker.settings.recipe.n_evaluations
         decision = report(worker.study, self._trial, evaluation.ordinal, reward, worker.rule, n_evaluations)

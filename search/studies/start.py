@@ -14,14 +14,14 @@ import numpy as np
 from db.database import Database, open_database
 from db.rows import StudySpec, TrialSpec
 from db.studies import ensure_study
-from search.errors import BadTrainings, PredictorUnfit
+from search.errors import BadTrainings, PredictorUnfit, UnknownStopRule
 from search.features import feature_columns
 from search.reward import reward_named
 from search.spaces import space_named
 from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
 from search.studies.files import networks_dir
 from search.studies.settings import StudySettings
-from search.studies.storage import create_study, default_url, load_study, settings_of, shown
+from search.studies.storage import close_study, create_study, default_url, load_study, settings_of, shown
 
 if TYPE_CHECKING:
     from predictor.artefact import SavedPredictor
@@ -39,7 +39,7 @@ class Asked:
     audioset: Path | None
     space: str
     algorithm: str
-    stopping: str
+    stopping: str | None
     reward: str
     effort: str
     seed: int
@@ -106,7 +106,7 @@ class Started:
 
 def check_begun(asked: Asked) -> None:
     """Returns when the study is there; StudyMissing when not."""
-    load_study(asked.storage or default_url(asked.db), asked.study)
+    close_study(load_study(asked.storage or default_url(asked.db), asked.study))
 
 
 @contextmanager
@@ -116,20 +116,25 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
     Raises:
         SearchError, PredictorError, DbError: something is missing, unfit or another study's.
     """
-    from search.engine.algorithms import check_algorithm
-    from search.engine.stopping.rules import build_stop_rule
+    from search.engine.algorithms import PARETO, check_algorithm
+    from search.engine.stopping.rules import DEFAULT_STOP_RULE, NO_RULE, build_stop_rule
 
     space = space_named(asked.space)
     reward_named(asked.reward)
     check_algorithm(asked.algorithm)
-    build_stop_rule(asked.stopping, asked.seed)
+    stopping = asked.stopping or (NO_RULE if asked.algorithm == PARETO else DEFAULT_STOP_RULE)
+    if asked.algorithm == PARETO and stopping != NO_RULE:
+        raise UnknownStopRule(
+            f"{PARETO} has no reward whose end could be predicted", f"leave --stopping out, or say {NO_RULE}"
+        )
+    build_stop_rule(stopping, asked.seed)
     saved = load_predictor(asked.predictor, asked.space)
     source = _source(asked.surrogate, asked.audioset, asked.effort, asked.space, say)
     settings = StudySettings(
         space=asked.space,
         options=space.default_options,
         algorithm=asked.algorithm,
-        stopping=asked.stopping,
+        stopping=stopping,
         reward=asked.reward,
         seed=asked.seed,
         data=source.name,
@@ -146,7 +151,10 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
         # The record refuses other settings before the storage is touched.
         study_id = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
-        yield Started(asked.study, url, settings, study, db, study_id, source, saved)
+        try:
+            yield Started(asked.study, url, settings, study, db, study_id, source, saved)
+        finally:
+            close_study(study)
 
 
 @contextmanager
@@ -181,7 +189,10 @@ def join_study(
                 f"give the {what} that the study was made with; rewards would not be comparable",
             )
     with open_database(db_url) as db:
-        yield Started(name, url, settings, study, db, _recorded(db, name, settings), source, saved)
+        try:
+            yield Started(name, url, settings, study, db, _recorded(db, name, settings), source, saved)
+        finally:
+            close_study(study)
 
 
 def load_predictor(folder: Path, space: str) -> SavedPredictor:

@@ -46,9 +46,13 @@ def create_study(url: str, name: str, settings: StudySettings) -> Any:
     """
     import optuna
 
+    from search.engine.algorithms import PARETO
+    from search.engine.pareto import DIRECTIONS
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with storage_troubles(url):
-        study = optuna.create_study(storage=url, study_name=name, direction="maximize", load_if_exists=True)
+        directions = DIRECTIONS if settings.algorithm == PARETO else DIRECTIONS[:1]
+        study = optuna.create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
         if _SETTINGS not in study.user_attrs:
             study.set_user_attr(_SETTINGS, settings.to_plain())
     return study
@@ -64,14 +68,40 @@ def load_study(url: str, name: str) -> Any:
     import optuna
 
     with storage_troubles(url):
-        names = optuna.get_all_study_names(url)
-        if name not in names:
-            known = f"it has: {', '.join(sorted(names))}" if names else "it has none"
-            raise StudyMissing(f"no study {name} at {shown(url)}", f"{known}; `search init` or `search run` makes one")
-        study = optuna.load_study(study_name=name, storage=url)
-        if _SETTINGS not in study.user_attrs:
-            raise StudyMissing(f"study {name} was not made by this program", "give it another name")
+        storage = optuna.storages.get_storage(url)
+        try:
+            names = optuna.get_all_study_names(storage)
+            if name not in names:
+                known = f"it has: {', '.join(sorted(names))}" if names else "it has none"
+                hint = f"{known}; `search init` or `search run` makes one"
+                raise StudyMissing(f"no study {name} at {shown(url)}", hint)
+            study = optuna.load_study(study_name=name, storage=storage)
+            if _SETTINGS not in study.user_attrs:
+                raise StudyMissing(f"study {name} was not made by this program", "give it another name")
+        except BaseException:
+            _close(storage)
+            raise
         return study
+
+
+def close_study(study: Any) -> None:
+    """Ends the connections of a study's storage: a server counts them."""
+    _close(study._storage)
+
+
+def _close(storage: Any) -> None:
+    storage.remove_session()
+    getattr(storage, "_backend", storage).engine.dispose()
+
+
+def open_storage(url: str) -> Any:
+    """Optuna's storage at an address that exists; StorageUnusable as `create_study`."""
+    from optuna.storages import RDBStorage
+
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise StorageUnusable(f"there are no trials at {shown(url)}", "`search init` or `search run` makes them")
+    with storage_troubles(url):
+        return RDBStorage(url)
 
 
 def settings_of(study: Any) -> StudySettings:

@@ -17,18 +17,22 @@ import os
 import warnings
 
 from search.errors import TrainingUnavailable
+from search.quiet import quiet_stderr
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 try:
-    with warnings.catch_warnings():
+    with quiet_stderr(), warnings.catch_warnings():
         # The toolkit compares versions with distutils.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         import tensorflow as tf
         import tensorflow_model_optimization as tfmot
         import tf_keras as keras
         from tensorflow.lite.python.convert_phase import ConverterError
+
+        # It looks for graphics cards now, and says so, instead of in the middle of a table.
+        tf.config.list_physical_devices()
 except ImportError as error:
     raise TrainingUnavailable(
         f"training needs TensorFlow, which does not load: {error}",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.audio.examples import Examples
+from search.quiet import quiet_stderr
 
 
 def int8_accuracy(tflite: bytes, examples: Examples) -> float:
@@ -22,8 +23,9 @@ def int8_classes(tflite: bytes, spectrograms: NDArray[np.float32]) -> NDArray[np
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=tflite, num_threads=1)
-    interpreter.allocate_tensors()
+    with quiet_stderr():
+        interpreter = Interpreter(model_content=tflite, num_threads=1)
+        interpreter.allocate_tensors()
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scale, zero_point = source["quantization"]
     levels = np.clip(np.rint(spectrograms / scale) + zero_point, -128, 127).astype(np.int8)

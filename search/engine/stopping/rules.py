@@ -17,9 +17,10 @@ from search.engine.stopping.rule import MedianStop, NeverStop, StopRule
 from search.errors import UnknownStopRule
 
 DEFAULT_STOP_RULE = "tsgp"
+NO_RULE = "none"
 
 _RULES: dict[str, Callable[[int], StopRule]] = {
-    "none": lambda seed: NeverStop(),
+    NO_RULE: lambda seed: NeverStop(),
     "median": lambda seed: MedianStop(),
     "decay": lambda seed: CurveStop(seed, learn=False),
     "tsgp": CurveStop,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from surrogate_specimens import made_up_table
 
 from search import cli
 from search.spaces import AUDIO_1D, AUDIO_2D
+from search.studies.storage import load_study
 from search.surrogate.trainings import read_trainings
 
 
@@ -163,3 +168,52 @@ def test_the_trainings_of_a_study_are_a_table(
     assert all(
         row.curve == pytest.approx([row.accuracy * (1 - 0.5**k) for k in (1, 2, 3, 4)], abs=1e-4) for row in table.rows
     )
+
+
+def test_a_search_for_the_front_has_three_objectives_and_draws_it(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = ["--predictor", str(predictor), "--algorithm", "pareto", "--surrogate", str(table)]
+    assert search(monkeypatch, "run", "--trials", "5", *common, "--stopping", "tsgp") == cli.BAD_INPUT
+    assert "leave --stopping out" in capsys.readouterr().err
+    assert search(monkeypatch, "run", "--trials", "5", *common) == 0
+    assert search(monkeypatch, "run", "--trials", "9", *common) == 0
+    assert "Best of 9 trained networks" in capsys.readouterr().out
+    assert search(monkeypatch, "best", "--front", "--plot", "front.png") == 0
+    assert "Pareto front of 9 trained networks" in capsys.readouterr().out
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+    study = load_study("sqlite:///lab.trials.db", "search")
+    assert len(study.directions) == 3
+    assert all(len(trial.values) == 3 for trial in study.trials)
+
+
+def test_the_dashboard_needs_trials_and_a_free_port(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(monkeypatch, "dashboard") == cli.STORAGE_UNUSABLE
+    assert "no trials" in capsys.readouterr().err
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        worker.run(1, lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert search(monkeypatch, "dashboard", "--port", str(port)) == cli.STORAGE_UNUSABLE
+    assert "--port" in capsys.readouterr().err
+
+
+def test_the_dashboard_shows_the_study(predictor: Path, tmp_path: Path) -> None:
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        worker.run(2, lambda: False)
+    command = [sys.executable, "-m", "search", "dashboard", "--port", "0"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{address}/api/studies", timeout=60) as answer:
+            assert '"study_name": "s"' in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
