@@ -5,8 +5,8 @@ A trial is condemned when the probability that its final reward beats the best t
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
-from where they were predicted, in predicted standard deviations, widens later predictions; an audited trial counts for
-those that were stopped in its place.
+from where they were predicted shifts later predictions and widens them; an audited trial counts for those that were
+stopped in its place.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ N_FEATURES = 6
 _MAX_CURVES = 300
 _N_CALIBRATION, _N_AUDITS = 60, 20
 _CALIBRATE_EVERY = 10
+_N_DOUBT = 5
 _INFLATION_LIMITS = (1.0, 4.0)
 _STAGES = (1.0, 1.5, 2.0, 3.0, 4.0)
 
@@ -60,6 +61,19 @@ class SeenCurve:
     audited: bool
 
 
+@dataclass(frozen=True)
+class Correction:
+    """What experience makes of predicted ends.
+
+    Args:
+        shift: added to them: trained trials ended so much higher than predicted, on average.
+        widening: what predicted standard deviations are multiplied with.
+    """
+
+    shift: float = 0.0
+    widening: float = 1.0
+
+
 class CurveStop:
     """Stops what is improbable to beat the best.
 
@@ -68,7 +82,7 @@ class CurveStop:
         learn: whether curves teach (TSGP); else the decay has default parameters.
         delta: a trial whose probability is below is condemned.
         floor: evaluations before it condemns a trial.
-        audit_share: of the condemned that is trained on; 0 also leaves predictions as wide as the model says.
+        audit_share: of the condemned that is trained on; 0 also leaves predictions as the model makes them.
         n_startup: trials trained to the end before it condemns any.
         refit_every: finished trials between two fits.
     """
@@ -90,7 +104,7 @@ class CurveStop:
         self._seen: dict[int, SeenCurve] = {}
         self._unlearned = default_model(N_FEATURES)
         self._fit: tuple[list[int], CurveModel] | None = None
-        self._calibration: tuple[CurveModel, list[int], dict[int, float]] | None = None
+        self._calibration: tuple[CurveModel, list[int], dict[int, Correction]] | None = None
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
         rewards = observed(trial)
@@ -106,9 +120,10 @@ class CurveStop:
         penalty = penalty_of(trial)
         seen = make_curves([rewards + penalty], n_evaluations)
         means, sds = model.predict_end(features_of(trial)[np.newaxis], seen)
-        inflation = self._inflation(curves, model, n_evaluations)
-        sd = float(sds[0]) * next(each for n, each in reversed(inflation.items()) if n <= len(rewards))
-        predicted = float(means[0]) + mean_gap(curves) - penalty
+        corrections = self._corrections(curves, model, n_evaluations)
+        correction = next(each for n, each in reversed(corrections.items()) if n <= len(rewards))
+        sd = float(sds[0]) * correction.widening
+        predicted = float(means[0]) + correction.shift + mean_gap(curves) - penalty
         probability = float(ndtr((predicted - incumbent) / sd))
         if probability >= self.delta:
             return Decision(False, predicted, sd, probability)
@@ -144,27 +159,28 @@ class CurveStop:
             )
         return self._fit[1]
 
-    def _inflation(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> dict[int, float]:
-        """What predicted standard deviations are multiplied with, from so many evaluations on."""
+    def _corrections(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> dict[int, Correction]:
+        """What predictions are corrected by, from so many evaluations on."""
         if self.audit_share == 0:
-            return {self.floor: 1.0}
+            return {self.floor: Correction()}
         full = [curve for curve in curves if curve.trained and len(curve.accuracies) == n_evaluations]
         full = full[: len(full) // _CALIBRATE_EVERY * _CALIBRATE_EVERY]
         numbers = [curve.number for curve in full]
         if self._calibration is None or self._calibration[0] is not model or self._calibration[1] != numbers:
             audits = [curve for curve in full[:-_N_CALIBRATION] if curve.audited][-_N_AUDITS:]
             chosen = [*audits, *full[-_N_CALIBRATION:]]
-            factor = calibrate(model, chosen, self.floor, 1 / self.audit_share)
-            self._calibration = (model, numbers, factor)
+            corrections = calibrate(model, chosen, self.floor, 1 / self.audit_share)
+            self._calibration = (model, numbers, corrections)
         return self._calibration[2]
 
 
 def calibrate(
     model: CurveModel, curves: Sequence[SeenCurve], floor: int, audit_weight: float = 1.0
-) -> dict[int, float]:
-    """Root mean square error of predicted ends, in predicted standard deviations, kept within 1 and 4.
+) -> dict[int, Correction]:
+    """How predicted ends erred: their mean error, and what remains of it in predicted standard deviations.
 
-    Early predictions err differently from late ones, so each of a few stages has its own.
+    A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1 and 4. Early predictions
+    err differently from late ones, so each of a few stages has its own.
 
     Args:
         model: predicts.
@@ -176,19 +192,21 @@ def calibrate(
         By the number of evaluations from which on it holds, rising.
     """
     if not curves:
-        return {floor: 1.0}
+        return {floor: Correction()}
     features = np.stack([curve.features for curve in curves])
     ends = np.array([curve.end for curve in curves]) - mean_gap(curves)
     weights = np.array([audit_weight if curve.audited else 1.0 for curve in curves])
+    n_effective = weights.sum() ** 2 / (weights**2).sum()
     n_points = len(curves[0].accuracies)
-    factors = {}
+    corrections = {}
     for n_seen in (int(floor * stage) for stage in _STAGES):
         if n_seen < n_points:
             beginnings = make_curves([curve.accuracies[:n_seen] for curve in curves], n_points)
             means, sds = model.predict_end(features, beginnings)
-            error = np.sqrt(np.average(((ends - means) / sds) ** 2, weights=weights))
-            factors[n_seen] = float(np.clip(error, *_INFLATION_LIMITS))
-    return factors
+            shift = float(np.average(ends - means, weights=weights)) * n_effective / (n_effective + _N_DOUBT)
+            error = np.sqrt(np.average(((ends - means - shift) / sds) ** 2, weights=weights))
+            corrections[n_seen] = Correction(float(shift), float(np.clip(error, *_INFLATION_LIMITS)))
+    return corrections
 
 
 def mean_gap(curves: Sequence[SeenCurve]) -> float:

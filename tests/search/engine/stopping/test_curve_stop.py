@@ -16,7 +16,7 @@ from search.engine.algorithms import build_sampler
 from search.engine.record import best_trained, final_reward
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
-from search.engine.stopping.curve_stop import N_FEATURES, CurveStop, SeenCurve, calibrate, features_of
+from search.engine.stopping.curve_stop import N_FEATURES, Correction, CurveStop, SeenCurve, calibrate, features_of
 from search.engine.stopping.rule import Decision, MedianStop, StopRule
 
 
@@ -65,14 +65,26 @@ def seen_curves(n: int, off_by: float) -> list[SeenCurve]:
     return [SeenCurve(i, curve, float(curve[-1]), np.zeros(N_FEATURES), True, False) for i, curve in enumerate(values)]
 
 
-def test_confidence_is_corrected_by_how_far_trials_ended_from_their_prediction() -> None:
+def test_predictions_are_corrected_by_how_far_trials_ended_from_them() -> None:
     model = fitted()
-    assert all(1.0 <= factor < 1.8 for factor in calibrate(model, seen_curves(40, 0.0), 6).values())
-    assert calibrate(model, [], 6) == {6: 1.0}
-    surprised = calibrate(model, seen_curves(40, 0.05), 6)
-    assert list(surprised) == [6, 9, 12, 18]
-    assert surprised[12] > 2.0 > surprised[18]
-    assert calibrate(model, seen_curves(40, 0.5), 6)[6] == 4.0
+    steady = calibrate(model, seen_curves(40, 0.0), 6)
+    assert list(steady) == [6, 9, 12, 18]
+    assert all(abs(each.shift) < 0.005 and 1.0 <= each.widening < 1.8 for each in steady.values())
+    assert calibrate(model, [], 6) == {6: Correction()}
+    risen = calibrate(model, seen_curves(40, 0.05), 6)
+    assert 0.04 < risen[6].shift < 0.05
+    assert abs(risen[18].shift) < 0.005
+    assert risen[12].widening < 1.6
+    either_way = calibrate(model, [*seen_curves(20, 0.05), *seen_curves(20, -0.05)], 6)
+    assert abs(either_way[12].shift) < 0.005
+    assert either_way[12].widening > 2.0 > either_way[18].widening
+    assert calibrate(model, [*seen_curves(20, 0.5), *seen_curves(20, -0.5)], 6)[6].widening == 4.0
+
+
+def test_few_trials_shift_predictions_less() -> None:
+    model = fitted()
+    few, many = calibrate(model, seen_curves(2, 0.05), 6), calibrate(model, seen_curves(40, 0.05), 6)
+    assert 0 < few[6].shift < 0.5 * many[6].shift
 
 
 def test_what_the_finished_network_loses_on_its_way_is_predicted_too() -> None:
@@ -98,7 +110,9 @@ def test_an_audited_trial_counts_for_those_that_were_stopped_in_its_place() -> N
     model = fitted()
     audited = [replace(curve, audited=True) for curve in seen_curves(2, 0.05)]
     curves = [*seen_curves(38, 0.0), *audited]
-    assert calibrate(model, curves, 6, 20.0)[6] > 1.5 * calibrate(model, curves, 6)[6]
+    heavy, light = calibrate(model, curves, 6, 20.0)[6], calibrate(model, curves, 6)[6]
+    assert heavy.shift > light.shift + 0.01
+    assert heavy.widening > 1.5 * light.widening
 
 
 def searched(rule: StopRule, n: int = 120, seed: int = 3) -> tuple[Study, Formula]:
