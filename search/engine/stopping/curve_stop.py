@@ -179,8 +179,8 @@ def calibrate(
 ) -> dict[int, Correction]:
     """How predicted ends erred: their mean error, and what remains of it in predicted standard deviations.
 
-    A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1 and 4. Early predictions
-    err differently from late ones, so each of a few stages has its own.
+    A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1 and 4. Early
+    predictions err differently from late ones, so each of a few stages has its own.
 
     Args:
         model: predicts.
