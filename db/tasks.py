@@ -76,6 +76,13 @@ def done_tasks(db: Database, campaign_id: int) -> list[TaskRow]:
         return [_task_row(row) for row in tx.execute(_tasks().where(*mine).order_by(Task.ordinal))]
 
 
+def tasks_by_place(db: Database, campaign_id: int) -> dict[tuple[str, int], TaskRow]:
+    """All tasks of a campaign by role and ordinal."""
+    with db.read() as tx:
+        rows = [_task_row(row) for row in tx.execute(_tasks().where(Task.campaign_id == campaign_id))]
+    return {(row.role, row.ordinal): row for row in rows}
+
+
 def release_session(tx: Session, session_id: int) -> int:
     """Give back all claims of a session; returns how many there were."""
     ids = tx.scalars(select(Task.id).where(Task.claimed_by == session_id)).all()

@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import adbutils
 from adbutils import AdbError
@@ -27,6 +28,9 @@ from hardware.errors import (
     PhoneUnauthorised,
     SeveralPhones,
 )
+
+MakeClient = Callable[..., Any]
+"""Makes an adbutils client from host, port and `socket_timeout`."""
 
 _PIECE_BYTES = 65536
 _TRANSFER_TIMEOUT_S = 30.0
@@ -46,14 +50,18 @@ class CommandResult:
     exit_code: int
 
 
-def phone_states(host: str, port: int) -> dict[str, str]:
+def phone_states(host: str, port: int, make_client: MakeClient = adbutils.AdbClient) -> dict[str, str]:
     """Serial number -> state ("device", "unauthorized", "offline", ...) of every phone the adb server sees.
+
+    Args:
+        host, port: of the adb server.
+        make_client: makes the client; as `adbutils.AdbClient`.
 
     Raises:
         PhoneNotFound: there is no adb server.
     """
     try:
-        client = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S)
+        client = make_client(host, port, socket_timeout=_SERVER_TIMEOUT_S)
         return {info.serial: info.state for info in client.list()}
     except (AdbError, OSError) as error:
         raise PhoneNotFound(
@@ -90,17 +98,25 @@ class AdbLink:
         clock: for waits.
         serial: which phone; None if exactly one is connected.
         host, port: of the adb server.
+        make_client: makes clients of it; as `adbutils.AdbClient`.
 
     Raises:
         PhoneNotFound, SeveralPhones, PhoneUnauthorised.
     """
 
-    def __init__(self, clock: Clock, serial: str | None = None, host: str = "127.0.0.1", port: int = 5037):
+    def __init__(
+        self,
+        clock: Clock,
+        serial: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 5037,
+        make_client: MakeClient = adbutils.AdbClient,
+    ) -> None:
         self.clock = clock
-        self._host, self._port = host, port
-        self.serial = _choose(phone_states(host, port), serial)
+        self._host, self._port, self._make_client = host, port, make_client
+        self.serial = _choose(phone_states(host, port, make_client), serial)
         self.name = f"phone {self.serial}"
-        self._device = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S).device(serial=self.serial)
+        self._device = make_client(host, port, socket_timeout=_SERVER_TIMEOUT_S).device(serial=self.serial)
         self._root_prefix: tuple[str, ...] = ()
 
     def run(self, command: str, *, check: bool = True, timeout_s: float = 30.0) -> CommandResult:
@@ -220,7 +236,7 @@ class AdbLink:
 
     def state(self) -> str:
         """The phone's state as the adb server lists it; "" if it is not listed."""
-        return phone_states(self._host, self._port).get(self.serial, "")
+        return phone_states(self._host, self._port, self._make_client).get(self.serial, "")
 
     def wait_gone(self, timeout_s: float, *, required: bool = True) -> None:
         """Wait until adb no longer lists the phone.

@@ -1,12 +1,14 @@
-"""Opens a bench: a meter and a phone, real or simulated. The only file that chooses."""
+"""Opens a bench: a meter and a phone, real, simulated or replayed. The only file that chooses."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hardware.adb import AdbLink, phone_states
 from hardware.clock import Clock, Deadline, RealClock
@@ -14,6 +16,10 @@ from hardware.errors import HardwareError, PhoneNotFound
 from hardware.meter import Passthrough, PowerMeter, SupplyLimits
 from hardware.phone import Phone
 from hardware.pixel import Pixel, wait_booted
+
+if TYPE_CHECKING:
+    from hardware.tape.player import Player
+    from hardware.tape.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -83,28 +89,42 @@ class Bench:
 
 @dataclass(frozen=True)
 class _Devices:
-    """How to reach the devices: the drivers cannot tell which kind it is."""
+    """How to reach the devices: the drivers cannot tell which kind it is.
 
-    open_meter: Callable[[], PowerMeter]
-    adb_host: str
-    adb_port: int
+    Attributes:
+        usb_backend: makes a pyusb backend; None stands for the system's libusb.
+        serial_path: path of an LVPM's port.
+        open_serial, make_adb_client: as `serial.Serial` and `adbutils.AdbClient`.
+    """
+
     clock: Clock
     simulated: bool
+    usb_backend: Callable[[], Any]
+    serial_path: Callable[[], str]
+    open_serial: Callable[..., Any]
+    make_adb_client: Callable[..., Any]
+    adb_host: str
+    adb_port: int
     close: Callable[[], None]
 
 
 @contextmanager
-def open_bench(settings: BenchSettings) -> Iterator[Bench]:
+def open_bench(settings: BenchSettings, tape: Recorder | Player | None = None) -> Iterator[Bench]:
     """Open meter and phone, feed the phone, wait for it; close both at the end of the block.
 
     The output stays on at the end, as it was found or as the profile wants it; USB is passed.
 
+    Args:
+        settings: which devices.
+        tape: a recorder keeps everything that crosses the wire; a player takes the place of all devices.
+
     Raises:
         HardwareError: something is missing or refuses; see hardware.errors.
+        ReplayDiverged: a replay is not what was recorded.
     """
-    devices = _simulated(settings) if settings.simulation else _real(settings)
+    devices = _devices(settings, tape)
     try:
-        meter = devices.open_meter()
+        meter = _open_meter(settings, devices)
         try:
             _feed(meter, settings.supply)
             phone = _open_phone(settings, devices)
@@ -115,19 +135,30 @@ def open_bench(settings: BenchSettings) -> Iterator[Bench]:
         devices.close()
 
 
+def _devices(settings: BenchSettings, tape: Recorder | Player | None) -> _Devices:
+    from hardware.tape.player import Player
+
+    if isinstance(tape, Player):
+        return _replayed(tape)
+    devices = _simulated(settings) if settings.simulation else _real(settings)
+    return devices if tape is None else _recorded(devices, tape)
+
+
 def _real(settings: BenchSettings) -> _Devices:
-    clock = RealClock()
+    import adbutils
+    import serial
 
-    def open_meter() -> PowerMeter:
-        if settings.meter_kind == "lvpm":
-            from hardware.monsoon_lvpm import LvpmMeter
-
-            return LvpmMeter(clock, settings.supply.limits, settings.meter_port or "/dev/ttyACM0")
-        from hardware.monsoon_hvpm import HvpmMeter
-
-        return HvpmMeter(clock, settings.supply.limits, settings.meter_serial)
-
-    return _Devices(open_meter, ADB_HOST, ADB_PORT, clock, False, lambda: None)
+    return _Devices(
+        clock=RealClock(),
+        simulated=False,
+        usb_backend=lambda: None,
+        serial_path=lambda: settings.meter_port or "/dev/ttyACM0",
+        open_serial=serial.Serial,
+        make_adb_client=adbutils.AdbClient,
+        adb_host=ADB_HOST,
+        adb_port=ADB_PORT,
+        close=lambda: None,
+    )
 
 
 def _simulated(settings: BenchSettings) -> _Devices:
@@ -135,17 +166,70 @@ def _simulated(settings: BenchSettings) -> _Devices:
 
     assert settings.simulation is not None
     simulated = SimulatedBench(settings.simulation)
+    return replace(
+        _real(settings),
+        clock=simulated.time,
+        simulated=True,
+        usb_backend=simulated.usb_backend,
+        serial_path=simulated.open_lvpm_port,
+        adb_host="127.0.0.1",
+        adb_port=simulated.adb_port,
+        close=simulated.close,
+    )
 
-    def open_meter() -> PowerMeter:
-        if settings.meter_kind == "lvpm":
-            from hardware.monsoon_lvpm import LvpmMeter
 
-            return LvpmMeter(simulated.time, settings.supply.limits, simulated.open_lvpm_port(), simulated=True)
-        from hardware.monsoon_hvpm import HvpmMeter
+def _recorded(devices: _Devices, recorder: Recorder) -> _Devices:
+    """The same devices, with a recorder between them and the drivers."""
+    from hardware.tape.adb import RecordedAdb, connection_numbers
+    from hardware.tape.serial_port import RecordedSerial
+    from hardware.tape.usb import RecordedUsb
 
-        return HvpmMeter(simulated.time, settings.supply.limits, settings.meter_serial, simulated.usb_backend(), True)
+    numbers = connection_numbers()
 
-    return _Devices(open_meter, "127.0.0.1", simulated.adb_port, simulated.time, True, simulated.close)
+    def usb_backend() -> Any:
+        import usb.backend.libusb1
+
+        inner = devices.usb_backend() or usb.backend.libusb1.get_backend()
+        return None if inner is None else RecordedUsb(recorder, inner)
+
+    return replace(
+        devices,
+        clock=recorder.clock(devices.clock),
+        usb_backend=usb_backend,
+        open_serial=partial(RecordedSerial, recorder),
+        make_adb_client=partial(RecordedAdb, recorder, numbers),
+    )
+
+
+def _replayed(player: Player) -> _Devices:
+    """Devices that say what was recorded; nothing reaches a real one."""
+    from hardware.tape.adb import ReplayedAdb, connection_numbers
+    from hardware.tape.serial_port import ReplayedSerial
+    from hardware.tape.usb import ReplayedUsb
+
+    numbers = connection_numbers()
+    return _Devices(
+        clock=player,
+        simulated=bool(player.session.get("simulated", True)),
+        usb_backend=lambda: ReplayedUsb(player),
+        serial_path=player.serial_path,
+        open_serial=lambda path, *_, **__: ReplayedSerial(player, path),
+        make_adb_client=lambda host, port, socket_timeout: ReplayedAdb(player, numbers, socket_timeout),
+        adb_host="",
+        adb_port=0,
+        close=player.close,
+    )
+
+
+def _open_meter(settings: BenchSettings, devices: _Devices) -> PowerMeter:
+    limits = settings.supply.limits
+    if settings.meter_kind == "lvpm":
+        from hardware.monsoon_lvpm import LvpmMeter
+
+        return LvpmMeter(devices.clock, limits, devices.serial_path(), devices.simulated, devices.open_serial)
+    from hardware.monsoon_hvpm import HvpmMeter
+
+    return HvpmMeter(devices.clock, limits, settings.meter_serial, devices.usb_backend(), devices.simulated)
 
 
 def _feed(meter: PowerMeter, supply: Supply) -> None:
@@ -160,14 +244,16 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
     """Connect to the phone; one that has just been given power is waited for."""
     deadline = Deadline(devices.clock, _BOOT_TIMEOUT_S)
     while True:
-        states = phone_states(devices.adb_host, devices.adb_port)
+        states = phone_states(devices.adb_host, devices.adb_port, devices.make_adb_client)
         wanted = states if settings.phone_serial is None else {settings.phone_serial: states.get(settings.phone_serial)}
         # A phone that is just coming back is "offline" or "unauthorized" for a moment.
         if "device" in wanted.values() or deadline.passed:
             break
         devices.clock.sleep(_POLL_S)
     try:
-        link = AdbLink(devices.clock, settings.phone_serial, devices.adb_host, devices.adb_port)
+        link = AdbLink(
+            devices.clock, settings.phone_serial, devices.adb_host, devices.adb_port, devices.make_adb_client
+        )
     except PhoneNotFound as error:
         error.hint += f" It was waited for {_BOOT_TIMEOUT_S:g} s; a phone that is off must be switched on by hand."
         raise

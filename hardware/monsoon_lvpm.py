@@ -6,8 +6,9 @@ HVPM. Frames are `lvpm_frames`, decoding `lvpm_packets`, sampling `lvpm_reader`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import serial
 
@@ -62,19 +63,27 @@ class LvpmMeter:
         limits: the profile's supply limits.
         port: path of its serial port.
         simulated: what `info.simulated` says.
+        open_port: makes the port; as `serial.Serial`.
 
     Raises:
         MeterNotFound: the port cannot be opened, or nothing answers there.
         VoltageOutOfRange: the profile's limits are not within this meter's range.
     """
 
-    def __init__(self, clock: Clock, limits: SupplyLimits, port: str, simulated: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        limits: SupplyLimits,
+        port: str,
+        simulated: bool = False,
+        open_port: Callable[..., Any] = serial.Serial,
+    ) -> None:
         self._clock = clock
         self._name = f"meter on {port}"
         self._recording: SerialRecording | None = None
         self._guard = SupplyGuard(self._name, limits, meter_min_v=MIN_V, meter_max_v=MAX_V, meter_max_a=MAX_A)
         try:
-            self._port = serial.Serial(port, _BAUD, timeout=_READ_TIMEOUT_S, write_timeout=_ANSWER_TIMEOUT_S)
+            self._port = open_port(port, _BAUD, timeout=_READ_TIMEOUT_S, write_timeout=_ANSWER_TIMEOUT_S)
         except (OSError, ValueError) as error:
             raise MeterNotFound(self._name, "open", str(error), _PORT_HINT) from error
         try:

@@ -5,12 +5,9 @@ One transaction a window puts visits, energies, gates, task states and incidents
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from db.campaigns import set_models
 from db.database import Database
@@ -22,14 +19,12 @@ from db.rows import (
     PhoneSpec,
     SessionSpec,
     TaskRow,
-    TaskSpec,
     TaskUpdate,
     WindowMeasures,
     WindowResult,
     WindowSpec,
 )
 from db.sessions import end_session, record_incident, start_session
-from db.tasks import canaries, claim, peek
 from db.traces import store_trace
 from db.windows import fail_window, finish_window, quarantine_window, start_window
 from hardware.bench import Bench
@@ -39,55 +34,50 @@ from lab.analysis import AnalysedWindow, WindowUnusable, analyse, bench_trouble,
 from lab.canary import CanaryAlarm, CanaryCharts, CanaryVisit
 from lab.energy import ANALYSIS_VERSION
 from lab.errors import CampaignStopped, MixedConditions
-from lab.model_files import ModelBuilder, ReadyModel
-from lab.plan import VisitNoiseEstimate, arrange, decide, noise_estimate
+from lab.plan import VisitNoiseEstimate, decide, noise_estimate
 from lab.profile import BenchProfile
+from lab.provenance import Provenance
 from lab.raw_window import pack
 from lab.records import energy_row, visit_spec, window_measures
+from lab.session_tape import window_note
 from lab.steps import Observer, Step, step_of
 from lab.window import WindowRun, run_window
+from lab.work import Work
 
 _ALARMS_IN_A_ROW = 2
 
 
-@dataclass(frozen=True)
-class CampaignPlan:
-    """What is to be measured.
-
-    Attributes:
-        tasks: architectures or files, and canaries.
-        own_models: a person's files by hash; empty for sampled architectures.
-        seed: of sampling, of weights and of the order in windows.
-    """
-
-    name: str
-    source: str
-    source_detail: str
-    seed: int
-    tasks: tuple[TaskSpec, ...]
-    own_models: Mapping[str, ReadyModel]
+Note = Callable[[str, Mapping[str, Any]], None]
+"""Keeps something in a recording, under a name."""
 
 
 class BenchSession:
-    """One start of the bench by this process."""
+    """One start of the bench by this process.
+
+    Args:
+        open_work: makes the source of its windows, when the session stands in the record.
+        note: told what a recording of the session must know besides the wire.
+    """
 
     def __init__(
         self,
         db: Database,
         profile: BenchProfile,
-        plan: CampaignPlan,
         campaign: CampaignRow,
         bench: Bench,
+        open_work: Callable[[], Work],
         observe: Observer,
         should_stop: Callable[[], bool],
+        provenance: Provenance,
+        note: Note = lambda name, content: None,
     ) -> None:
-        self._db, self._profile, self._plan, self._campaign = db, profile, plan, campaign
-        self._bench, self._observe, self._should_stop = bench, observe, should_stop
+        self._db, self._profile, self._campaign = db, profile, campaign
+        self._bench, self._open_work, self._observe, self._should_stop = bench, open_work, observe, should_stop
+        self._provenance, self._note = provenance, note
         precision = profile.precision
         self._charts = CanaryCharts(
             precision.prior_visit_sd_frac, precision.canary_limit_frac, precision.latency_canary_limit_frac
         )
-        self._n_windows = 0
         self._failures_in_a_row = 0
         self._alarms_in_a_row = 0
         self._last_step = step_of(db, campaign, "", 0.0)
@@ -100,12 +90,13 @@ class BenchSession:
         self._check_equipment()
         with bench.phone.prepared(profile.lock) as before:
             self._session_id = start_session(self._db, self._session_spec(before))
+            self._note("session", {"session_id": self._session_id})
             if leftovers:
                 self._incident("leftovers", f"settings of an earlier start: {', '.join(leftovers)}", "given back")
-            builder = ModelBuilder(self._texts(), self._plan.seed, self._db.files_dir / "models")
+            work = self._open_work()
             reason = "error"
             try:
-                self._windows(builder)
+                self._windows(work)
                 reason = "done"
             except KeyboardInterrupt:
                 reason = "interrupted"
@@ -114,7 +105,7 @@ class BenchSession:
                 reason = f"{type(error).__name__}: {error}"
                 raise
             finally:
-                builder.close()
+                work.close()
                 end_session(self._db, self._session_id, reason, bench.clock.utc())
 
     def _check_equipment(self) -> None:
@@ -152,50 +143,38 @@ class BenchSession:
     def _session_spec(self, before: Mapping[str, str]) -> SessionSpec:
         bench, profile = self._bench, self._profile
         meter, phone = bench.meter.info, bench.phone.info
-        packages = ("energy-lab", "Monsoon", "pyusb", "adbutils", "numpy")
         return SessionSpec(
             campaign_id=self._campaign.campaign_id,
             meter=MeterSpec(kind=meter.kind, serial=meter.serial, firmware=str(meter.firmware)),
             phone=PhoneSpec(serial=phone.serial, model=phone.model, build_fingerprint=phone.build_fingerprint),
             simulated=bench.simulated,
             started_utc=bench.clock.utc(),
-            host=socket.gethostname(),
-            pid=os.getpid(),
+            host=self._provenance.host,
+            pid=self._provenance.pid,
             profile_name=profile.name,
             profile_toml=profile.text,
             tool_sha256=bench.phone.tool_sha256(profile.tool.path),
             tool_banner="",
-            versions={name: metadata.version(name) for name in packages},
+            versions=self._provenance.versions,
             calibration=meter.calibration,
             settings=dict(before),
-            seed=self._plan.seed,
+            seed=self._campaign.seed,
             clock_freq_khz=profile.lock.freq_khz,
             core=profile.lock.core,
         )
 
-    def _texts(self) -> list[str]:
-        """Architectures still without a result, in the order in which they will be claimed."""
-        if self._plan.own_models:
-            return []
-        rows = peek(self._db, self._campaign.campaign_id, len(self._plan.tasks), self._profile.precision.max_visits)
-        return [row.architecture.text for row in rows if row.architecture is not None and row.model is None]
-
-    def _windows(self, builder: ModelBuilder) -> None:
-        precision, window = self._profile.precision, self._profile.window
-        campaign_id = self._campaign.campaign_id
+    def _windows(self, work: Work) -> None:
         while not self._should_stop():
-            n_canaries = min(precision.n_canaries, max(0, window.n_models - 1))
-            claimed = claim(self._db, campaign_id, self._session_id, window.n_models - n_canaries, precision.max_visits)
-            if not claimed:
+            tasks = work.next_window(self._session_id)
+            if not tasks:
                 return
-            watched = canaries(self._db, campaign_id)[:n_canaries]
-            tasks = arrange(claimed, watched, self._plan.seed, self._session_id * 100_003 + self._n_windows)
-            self._one_window(tasks, builder)
-            self._n_windows += 1
+            self._one_window(tasks, work)
 
-    def _one_window(self, tasks: list[TaskRow], builder: ModelBuilder) -> None:
+    def _one_window(self, tasks: list[TaskRow], work: Work) -> None:
         self._show("building models")
-        models = self._files(tasks, builder)
+        models = [work.model(task) for task in tasks]
+        set_models(self._db, {t.task_id: m.spec for t, m in zip(tasks, models, strict=True) if t.model is None})
+        self._note("window", window_note(tasks, [model.spec for model in models]))
         clock = self._bench.clock
         window_id = start_window(
             self._db,
@@ -216,26 +195,6 @@ class BenchSession:
             raise
         self._show("analysing")
         self._settle(window_id, tasks, run)
-
-    def _files(self, tasks: list[TaskRow], builder: ModelBuilder) -> list[ReadyModel]:
-        models = list[ReadyModel]()
-        for task in tasks:
-            if task.architecture is not None:
-                models.append(builder.model(task.architecture.text))
-            else:
-                models.append(self._own_model(task))
-        set_models(self._db, {t.task_id: m.spec for t, m in zip(tasks, models, strict=True) if t.model is None})
-        return models
-
-    def _own_model(self, task: TaskRow) -> ReadyModel:
-        sha256 = task.model.sha256 if task.model else ""
-        if sha256 not in self._plan.own_models:
-            name = task.model.name if task.model else f"task {task.ordinal}"
-            raise CampaignStopped(
-                f"The file {name} of this campaign is no longer in the folder.",
-                "Put it back, or start a campaign of another name with --campaign.",
-            )
-        return self._plan.own_models[sha256]
 
     def _settle(self, window_id: int, tasks: list[TaskRow], run: WindowRun) -> None:
         """Put a window into the record, whatever became of it."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
@@ -19,12 +22,15 @@ from db.tasks import peek, reopen
 from hardware.bench import open_bench
 from hardware.clock import RealClock
 from lab.bench_lock import device_names, locked, locked_file
-from lab.bench_session import BenchSession, CampaignPlan
+from lab.bench_session import BenchSession
 from lab.errors import MixedConditions
 from lab.finders import real_finders
 from lab.precision import imprecise_tasks
 from lab.profile import BenchProfile
+from lab.provenance import this_process
+from lab.session_tape import recorded_session
 from lab.steps import Observer, step_of
+from lab.work import CampaignPlan, CampaignWork
 
 __all__ = ["CampaignPlan", "measure"]
 
@@ -35,6 +41,7 @@ def measure(
     plan: CampaignPlan,
     observe: Observer = lambda step: None,
     should_stop: Callable[[], bool] = lambda: False,
+    record: Path | None = None,
 ) -> CampaignRow:
     """Measure until the plan is fulfilled, or `should_stop` says so between two windows.
 
@@ -44,6 +51,7 @@ def measure(
         plan: what.
         observe: told where the campaign is.
         should_stop: asked between windows.
+        record: file that keeps everything that crosses the wire (docs/reference/recording.md).
 
     Raises:
         HardwareError, DbError, SearchError, LabError: with what to do; the same command continues.
@@ -81,9 +89,19 @@ def measure(
         session_number = count_sessions(db, campaign.campaign_id)
         # Before anything is opened: opening a meter stops its sampling, which may be another campaign's.
         stack.enter_context(locked(device_names(profile, real_finders()), holder))
-        bench = stack.enter_context(open_bench(profile.bench_settings(session_number)))
-        BenchSession(db, profile, plan, campaign, bench, observe, should_stop).run()
+        provenance = this_process()
+        tape = None
+        if record is not None:
+            tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance))
+        bench = stack.enter_context(open_bench(profile.bench_settings(session_number), tape.recorder if tape else None))
+        work = partial(CampaignWork, db, profile, plan, campaign, db.files_dir / "models")
+        note = tape.note if tape else _keep_nothing
+        BenchSession(db, profile, campaign, bench, work, observe, should_stop, provenance, note).run()
     return campaign
+
+
+def _keep_nothing(name: str, content: Mapping[str, Any]) -> None:
+    """What a session notes where nothing is recorded."""
 
 
 def _as_file_name(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lab.errors import BENCH_UNAVAILABLE, DEFECT, RECORD_UNAVAILABLE, STOPPED, USAGE
+from lab.errors import BENCH_UNAVAILABLE, DEFECT, RECORD_UNAVAILABLE, SOME_FAILED, STOPPED, USAGE
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,11 @@ def register(to: typer.Typer) -> None:
     from lab.commands.init import init
     from lab.commands.measure import measure
     from lab.commands.predict import predict
+    from lab.commands.replay import replay
     from lab.commands.status import status
     from lab.commands.suggest_next import suggest_next
 
-    for command in (measure, status, export, build, fit_rf, predict, suggest_next, doctor, init):
+    for command in (measure, status, export, build, fit_rf, predict, suggest_next, replay, doctor, init):
         to.command()(command)
 
 
@@ -50,12 +51,15 @@ def exit_code_of(error: Exception) -> int | None:
     """The exit code of an error that a person can do something about; None for a defect of the program."""
     from db.errors import CampaignMismatch, DbError, StudyMismatch
     from hardware.errors import HardwareError, TransientError
+    from hardware.tape.errors import ReplayDiverged, TapeError
     from lab.errors import LabError
     from predictor.errors import PredictorError
     from search.errors import SearchError
 
     if isinstance(error, LabError):
         return error.exit_code
+    if isinstance(error, TapeError):
+        return SOME_FAILED if isinstance(error, ReplayDiverged) else USAGE
     if isinstance(error, TransientError):
         return STOPPED
     if isinstance(error, HardwareError):

@@ -112,7 +112,7 @@ def mean_power(trace: Trace, interval: Interval, n_segments: int = N_SEGMENTS) -
     mean_w, spread_w = float(means[kept].mean()), float(means[kept].std(ddof=1))
     supply_v = float(trace.supply_v[part].mean())
     places = np.flatnonzero(kept) / n_segments
-    slope = float(np.polyfit(places, means[kept], 1)[0]) if n_kept > 2 else 0.0
+    slope = _slope(places, means[kept]) if n_kept > 2 else 0.0
     expected = interval.duration_s * trace.rate_hz
     return PowerMean(
         power_w=mean_w,
@@ -123,6 +123,12 @@ def mean_power(trace: Trace, interval: Interval, n_segments: int = N_SEGMENTS) -
         trend_frac=slope / mean_w if mean_w > 0 else math.inf,
         dropped_frac=_dropped_frac(trace, expected, len(index)),
     )
+
+
+def _slope(places: FloatArray, values: FloatArray) -> float:
+    """Of the straight line of least squares. By sums, not by LAPACK, whose last bits depend on the processor."""
+    centred = places - places.mean()
+    return float((centred * (values - values.mean())).sum() / (centred**2).sum())
 
 
 def _outliers(means: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

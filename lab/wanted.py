@@ -9,11 +9,11 @@ from pathlib import Path
 from db.database import open_database
 from db.rows import TaskSpec
 from db.studies import find_study, list_trials
-from lab.bench_session import CampaignPlan
 from lab.errors import ModelsError
 from lab.model_files import LISTED, OF_STUDY, SAMPLED, ReadyModel, listed_architectures, model_of, own_models
 from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
 from lab.profile import BenchProfile
+from lab.work import CampaignPlan
 from search.spaces import AUDIO_2D, space_named
 from search.studies.files import networks_dir
 

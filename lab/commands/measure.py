@@ -40,6 +40,9 @@ def measure(
         float | None,
         typer.Option("--precision", min=0.001, max=0.9, help="Target half width of the 95 % interval, a fraction."),
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Keep all that crosses the wire in this new file: `lab replay`.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, and cost.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
@@ -69,12 +72,14 @@ def measure(
         return
     with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
         try:
-            row = campaigns.measure(database, profile, plan, observe, should_stop)
+            row = campaigns.measure(database, profile, plan, observe, should_stop, record)
         except KeyboardInterrupt as stop:
             notes = "".join(f"{note}\n" for note in getattr(stop, "__notes__", []))
             given_back = "" if notes else "; the phone was given back"
             sys.stderr.write(f"{notes}Stopped at once{given_back}. The same command goes on from here.\n")
             raise typer.Exit(130) from None
+        if record is not None and not record.exists():
+            sys.stderr.write(f"Nothing was left to measure: {record} was not written.\n")
         interrupted = should_stop()
         failed = final_report(database, row, db, as_json, profile.precision, n_rows=_TOP_ROWS)
     if interrupted:

@@ -1,0 +1,68 @@
+"""The serial line of a recorded session: a pyserial port that keeps what crosses it, and one that says it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import serial
+
+from hardware.tape.player import Player
+from hardware.tape.recorder import Recorder
+
+
+class RecordedSerial:
+    """What the LVPM's driver uses of a `serial.Serial`, around a real one. Opens it."""
+
+    def __init__(self, recorder: Recorder, path: str, *arguments: Any, **options: Any) -> None:
+        self._recorder = recorder
+        self._inner: Any = recorder.call(
+            "serial open", {"path": path}, lambda: serial.Serial(path, *arguments, **options)
+        )
+
+    def read(self, size: int = 1) -> bytes:
+        data: bytes = self._recorder.call(
+            "serial read", {}, lambda: self._inner.read(size), lambda data: ({}, data), waits=True
+        )
+        return data
+
+    @property
+    def in_waiting(self) -> int:
+        n: int = self._recorder.call("serial waiting", {}, lambda: self._inner.in_waiting, lambda n: ({"n": n}, b""))
+        return n
+
+    def write(self, data: bytes) -> int:
+        n: int = self._recorder.call("serial write", {"sent": data.hex()}, lambda: self._inner.write(data))
+        return n
+
+    def reset_input_buffer(self) -> None:
+        self._recorder.call("serial reset", {}, lambda: self._inner.reset_input_buffer())
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class ReplayedSerial:
+    """The same from a recording."""
+
+    def __init__(self, player: Player, path: str) -> None:
+        self._player = player
+        player.take("serial open", {"path": path})
+
+    def read(self, size: int = 1) -> bytes:
+        # What came is what was recorded; a driver that asks for fewer bytes than that is another driver.
+        data = self._player.take("serial read", {}).payload
+        return self._player.no_more_than(data, size)
+
+    @property
+    def in_waiting(self) -> int:
+        return int(self._player.take("serial waiting", {}).head["n"])
+
+    def write(self, data: bytes) -> int:
+        self._player.take("serial write", {"sent": data.hex()})
+        return len(data)
+
+    def reset_input_buffer(self) -> None:
+        self._player.take("serial reset", {})
+
+    def close(self) -> None:
+        return None
