@@ -51,6 +51,21 @@ class Record:
         return str(self.head.get("kind", ""))
 
 
+def check_free(path: Path) -> None:
+    """Refuse a place where no recording can be written, before anything is done.
+
+    Raises:
+        RecordingInTheWay: there is a file already, or no such folder.
+    """
+    if path.exists():
+        raise RecordingInTheWay(f"There is a file {path} already.", "Choose another name: nothing is overwritten.")
+    if not os.access(path.parent, os.W_OK):
+        raise RecordingInTheWay(
+            f"{path} cannot be written: its folder is not there, or not writable.",
+            "Choose a folder that exists and that you may write to.",
+        )
+
+
 class TapeWriter:
     """Writes a recording under another name, and puts it in its place when it is whole. Safe to use from threads.
 
@@ -65,8 +80,7 @@ class TapeWriter:
     def __init__(self, path: Path, session: Mapping[str, Any]) -> None:
         self.path = path
         self._part = path.with_name(f"{path.name}.part")
-        if path.exists():
-            raise RecordingInTheWay(f"There is a file {path} already.", "Choose another name: nothing is overwritten.")
+        check_free(path)
         try:
             self._file = self._part.open("wb")
         except OSError as error:

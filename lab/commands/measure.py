@@ -55,6 +55,7 @@ def measure(
     4 stopped half-way, the same command continues; 5 database unusable; 70 a defect of this program; 130 interrupted.
     """
     from db.database import open_database
+    from hardware.tape.container import check_free
     from lab import campaign as campaigns
     from lab.commands.measure_report import check_space, dry_run_report, final_report
     from lab.profile import load_profile
@@ -67,6 +68,8 @@ def measure(
     wanted = Wanted(n, models, architectures, study, top, space, seed, campaign, repeats)
     plan = plan_of(wanted, profile, db)
     check_space(plan, profile, db)
+    if record is not None:
+        check_free(record)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
         return

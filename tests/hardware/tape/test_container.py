@@ -72,7 +72,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecordingInTheWay, match="No such file"):
+    with pytest.raises(RecordingInTheWay, match="not there"):
         TapeWriter(tmp_path / "no" / "a.labrec", {})
 
 
