@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -34,12 +34,18 @@ class Database:
     Attributes:
         shown: its path or its URL without password, for messages.
         files_dir: where the large files of the record are (see `db.traces`).
+        analysis_version: whose energies results are read with (see `db.analyses`); None: the newest of each visit.
     """
 
     shown: str
     files_dir: Path
     _reader: Engine
     _writer: Engine
+    analysis_version: int | None = None
+
+    def seen_by(self, analysis_version: int | None) -> Database:
+        """The same database with results as one analysis has them."""
+        return replace(self, analysis_version=analysis_version)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from db.database import Database
@@ -20,11 +20,12 @@ from db.schema import (
     ModelFile,
     Phone,
     Task,
+    Verdict,
     Visit,
     Window,
 )
 
-_COLUMNS = {
+_COLUMNS: dict[str, Any] = {
     "campaign": Campaign.name,
     "simulated": BenchSession.simulated,
     "session_id": BenchSession.id,
@@ -53,7 +54,7 @@ _COLUMNS = {
     "arch_text": Architecture.text,
     "flops": Architecture.flops,
     "n_params": Architecture.n_params,
-    "outcome": Visit.outcome,
+    "outcome": func.coalesce(Verdict.outcome, Visit.outcome),
     "started_utc_s": Visit.started_utc_s,
     "n_segments": Energy.n_segments,
     "n_segments_trimmed": Energy.n_segments_trimmed,
@@ -81,7 +82,10 @@ FIXED_COLUMNS = frozenset(_COLUMNS)
 def result_rows(
     db: Database, campaign: str | None = None, *, roles: Collection[TaskRole] = MEASURED
 ) -> Iterator[dict[str, Any]]:
-    """One dict for each accepted or marginal visit, with its newest analysis, in the order of measurement.
+    """One dict for each accepted or marginal visit, in the order of measurement.
+
+    With its newest analysis, unless the database is seen by another one (`Database.seen_by`): a visit that this one
+    rejects, or has not dealt with, is left out.
 
     Keys are `FIXED_COLUMNS`, then the parameters of the architecture under their own names; `arch_...`,
     `flops` and `n_params` are None for a model file without one. Rows are read as they are asked for, from
@@ -96,7 +100,9 @@ def result_rows(
         RecordRefused: no campaign of that name.
     """
     with db.read() as tx:
-        statement = _statement().where(Visit.outcome.in_(TRUSTED_OUTCOMES), Task.role.in_(roles))
+        statement = _statement(db.analysis_version).where(
+            _COLUMNS["outcome"].in_(TRUSTED_OUTCOMES), Window.state == "done", Task.role.in_(roles)
+        )
         if campaign is not None:
             names = list(tx.scalars(select(Campaign.name).order_by(Campaign.name)))
             if campaign not in names:
@@ -115,11 +121,25 @@ def newest_energy() -> Any:
     return Energy.analysis_version == newest.correlate(Energy).scalar_subquery()
 
 
-def _statement() -> Select[*tuple[Any, ...]]:
+def _seen_energy(version: int | None) -> Any:
+    """The condition that a row of `Energy` is what the analysis says of its visit; None: the newest analysis.
+
+    A newer analysis that found no energy is the newest all the same.
+    """
+    if version is not None:
+        return Energy.analysis_version == version
+    newer = aliased(Verdict)
+    without = exists().where(newer.visit_id == Energy.visit_id, newer.analysis_version > Energy.analysis_version)
+    return newest_energy() & ~without.correlate(Energy)
+
+
+def _statement(version: int | None) -> Select[*tuple[Any, ...]]:
+    of_energy = (Verdict.visit_id == Energy.visit_id) & (Verdict.analysis_version == Energy.analysis_version)
     return (
         select(*(column.label(name) for name, column in _COLUMNS.items()), Architecture.params)
         .select_from(Visit)
         .join(Energy, Energy.visit_id == Visit.id)
+        .outerjoin(Verdict, of_energy)
         .join(Task, Task.id == Visit.task_id)
         .join(Window, Window.id == Visit.window_id)
         .join(BenchSession, BenchSession.id == Window.session_id)
@@ -128,7 +148,7 @@ def _statement() -> Select[*tuple[Any, ...]]:
         .join(Phone, Phone.id == BenchSession.phone_id)
         .join(ModelFile, ModelFile.sha256 == Visit.model_sha256)
         .outerjoin(Architecture, Architecture.id == Task.architecture_id)
-        .where(newest_energy())
+        .where(_seen_energy(version))
         .order_by(Visit.id)
     )
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.columns import Base, Big, Id, Name, Sha256, Word, known, not_negative, sha256_length
 from db.rows import CampaignSource, GateOutcome, TaskRole, TaskState, TrialState, VisitOutcome, WindowState
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -241,6 +241,36 @@ class Energy(Base):
     n_samples: Mapped[int]
     n_segments: Mapped[int]
     n_segments_trimmed: Mapped[int]
+
+
+class Analysis(Base):
+    """A way of deriving energies from stored traces, beside the one of measuring (see `db.analyses`)."""
+
+    __tablename__ = "analysis"
+    __table_args__ = (CheckConstraint("version >= 1000", name="version_is_beside"),)
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_utc: Mapped[datetime]
+    method: Mapped[int]
+    settings: Mapped[Mapping[str, Any]] = mapped_column("settings_json")
+    versions: Mapped[Mapping[str, Any]] = mapped_column("versions_json")
+
+
+class Verdict(Base):
+    """What such an analysis makes of a visit; that of measuring stands in the visit's own row."""
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        UniqueConstraint("visit_id", "analysis_version"),
+        known("outcome", VisitOutcome),
+        CheckConstraint("outcome = 'accepted' OR reason IS NOT NULL", name="outcome_has_reason"),
+    )
+
+    id: Mapped[Id]
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"))
+    analysis_version: Mapped[int] = mapped_column(ForeignKey("analysis.version"))
+    outcome: Mapped[Word]
+    reason: Mapped[str | None]
 
 
 class GateResult(Base):

@@ -39,11 +39,12 @@ def register(to: typer.Typer) -> None:
     from lab.commands.init import init
     from lab.commands.measure import measure
     from lab.commands.predict import predict
+    from lab.commands.reanalyse import reanalyse
     from lab.commands.replay import replay
     from lab.commands.status import status
     from lab.commands.suggest_next import suggest_next
 
-    for command in (measure, status, export, build, fit_rf, predict, suggest_next, replay, doctor, init):
+    for command in (measure, status, export, build, fit_rf, predict, suggest_next, replay, reanalyse, doctor, init):
         to.command()(command)
 
 

@@ -34,31 +34,36 @@ def visit_spec(task_id: int, visit: Visit, profile: BenchProfile) -> VisitSpec:
         freq_khz=profile.lock.freq_khz if locked else None,
         tool_output=report.output if report and visit.outcome != "accepted" else "",
         energy=energy_spec(visit),
-        gates=[
-            GateSpec(
-                analysis_version=ANALYSIS_VERSION,
-                gate=gate.name,
-                outcome=gate.outcome,
-                value=gate.value,
-                limit_value=gate.limit_value,
-                unit=gate.unit,
-            )
-            for gate in visit.gates
-        ],
+        gates=gate_specs(visit),
     )
+
+
+def gate_specs(visit: Visit, analysis_version: int = ANALYSIS_VERSION) -> list[GateSpec]:
+    """A visit's gates as the record keeps them."""
+    return [
+        GateSpec(
+            analysis_version=analysis_version,
+            gate=gate.name,
+            outcome=gate.outcome,
+            value=gate.value,
+            limit_value=gate.limit_value,
+            unit=gate.unit,
+        )
+        for gate in visit.gates
+    ]
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def energy_spec(visit: Visit) -> EnergySpec | None:
+def energy_spec(visit: Visit, analysis_version: int = ANALYSIS_VERSION) -> EnergySpec | None:
     """A visit's energy as the record keeps it."""
     energy, power = visit.energy, visit.power
     if energy is None or power is None:
         return None
     return EnergySpec(
-        analysis_version=ANALYSIS_VERSION,
+        analysis_version=analysis_version,
         power_w=energy.power_w,
         idle_power_w=energy.idle_power_w,
         latency_ms=energy.latency_ms,

@@ -16,12 +16,17 @@ def export(
     out: Annotated[str, typer.Option("--out", help="A file ending in .csv or .parquet, or - for CSV on stdout.")],
     db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
     campaign: Annotated[str | None, typer.Option("--campaign", help="Only the rows of this campaign.")] = None,
+    analysis_version: Annotated[
+        int | None, typer.Option("--analysis-version", help="Energies by this analysis. [default: the newest]")
+    ] = None,
 ) -> None:
     """Writes one row for each accepted visit: energy, latency, provenance and the architecture's parameters."""
     from db.database import open_database
+    from lab.analysis_choice import seen_by_analysis
     from lab.export import export_file, export_stream
 
-    with open_database(db, create=False) as database:
+    with open_database(db, create=False) as opened:
+        database = seen_by_analysis(opened, analysis_version)
         if out == "-":
             exported = export_stream(database, sys.stdout, campaign)
         else:

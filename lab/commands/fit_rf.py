@@ -64,6 +64,9 @@ def fit_rf(
         Path, typer.Option("--out", help="Folder of the predictor; one that is there is replaced.")
     ] = DEFAULT_FOLDER,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx too.")] = False,
+    analysis_version: Annotated[
+        int | None, typer.Option("--analysis-version", help="Energies by this analysis. [default: the newest]")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of split, folds and models.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -83,7 +86,7 @@ def fit_rf(
     check_output(out)
     source = Source(
         db, campaign, phone, tuple(only or ()), tuple(mix or ()), target, feature_set,
-        table, features, group, latency, categorical, unit,
+        table, features, group, latency, categorical, unit, analysis_version,
     )  # fmt: skip
     plan = make_plan(model, compare, energy_from_latency, n_latencies, n_energies, seed)
     rows, plan = database_rows(source, plan) if table is None else (table_rows(source, plan), plan)

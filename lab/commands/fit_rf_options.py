@@ -32,6 +32,7 @@ class Source:
     latency: str | None
     categorical: str | None
     unit: str | None
+    analysis_version: int | None = None
 
 
 def make_plan(
@@ -91,6 +92,7 @@ def database_rows(source: Source, plan: FitPlan) -> tuple[Measurements, FitPlan]
         PredictorError, DbError: see lab.feature_rows.
     """
     from db.database import open_database
+    from lab.analysis_choice import seen_by_analysis
     from lab.feature_rows import FeatureSet, measured_visits, paper_features
 
     given = {"--features": source.features, "--group": source.group, "--latency": source.latency,
@@ -101,7 +103,8 @@ def database_rows(source: Source, plan: FitPlan) -> tuple[Measurements, FitPlan]
         raise UsageError(f"No feature set {source.feature_set}.", f"Choose one of {', '.join(get_args(FeatureSet))}.")
     selection = make_selection(source.campaign, source.phone, source.only, source.mix)
     feature_set: FeatureSet = "paper" if source.feature_set == "paper" else "graph"
-    with open_database(source.db, create=False) as database:
+    with open_database(source.db, create=False) as opened:
+        database = seen_by_analysis(opened, source.analysis_version)
         rows = measured_visits(database, selection, source.target or "energy_mj", feature_set).rows
     papers = () if feature_set == "paper" else paper_features(rows.features)
     return rows, replace(plan, paper_features=papers)
@@ -118,7 +121,8 @@ def table_rows(source: Source, plan: FitPlan) -> Measurements:
 
     if source.table is None or source.features is None or source.target is None:
         raise UsageError("--table needs --features and --target.", "Name the columns: --features a,b,c --target t.")
-    given = {"--campaign": source.campaign, "--phone": source.phone, "--only": source.only, "--mix": source.mix}
+    given = {"--campaign": source.campaign, "--phone": source.phone, "--only": source.only, "--mix": source.mix,
+             "--analysis-version": source.analysis_version}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise UsageError(f"{', '.join(wrong)} are about a database.", "Leave them out, or leave out --table.")
     if plan.budget is not None and source.latency is None:

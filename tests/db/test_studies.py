@@ -95,8 +95,8 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(tmp_path: Path
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as tx:
         tx.execute(sa.text("INSERT INTO meter VALUES (1, 'HVPM', '1', '36', 1)"))
-        for table in ("retraining", "trial", "study"):
-            tx.execute(sa.text(f"DROP TABLE {table}"))
+        for newer in ("verdict", "analysis", "retraining", "trial", "study"):
+            tx.execute(sa.text(f"DROP TABLE {newer}"))
         tx.execute(sa.text("UPDATE energy_lab_schema SET version_num = '0001'"))
     engine.dispose()
     with open_database(path) as database:

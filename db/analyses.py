@@ -1,0 +1,191 @@
+"""Analyses made again from stored traces, beside the one that was made while measuring. Nothing is overwritten.
+
+Energies and gates of method n while measuring have `analysis_version` n; those derived again by method n have
+1000 n + 1, 1000 n + 2, ...: one for each way of deriving, with a row in `analysis` that says what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db.campaigns import campaign_row
+from db.database import Database
+from db.errors import RecordRefused
+from db.faults import REFUSED_HINT
+from db.rows import CampaignRow, EnergySpec, GateSpec, VisitOutcome, fields_of
+from db.schema import Analysis, BenchSession, Campaign, Energy, GateResult, Verdict, Visit, Window
+
+_A_METHOD = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSpec:
+    """A way of deriving energies: `method` is the code's, `settings` are what else decides, `versions` packages."""
+
+    created_utc: datetime
+    method: int
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisRow(AnalysisSpec):
+    """A stored analysis, and how many visits it has dealt with."""
+
+    version: int
+    n_visits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredWindow:
+    """A window whose trace is stored: `orders` are the places of its visits that the analysis has yet to deal with."""
+
+    window_id: int
+    campaign: CampaignRow
+    profile_toml: str
+    raw_path: str
+    raw_sha256: str
+    orders: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitAnalysis:
+    """What an analysis makes of a visit; versions in `energy` and `gates` are those of the analysis."""
+
+    order_in_window: int
+    outcome: VisitOutcome
+    reason: str | None
+    energy: EnergySpec | None
+    gates: Sequence[GateSpec]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyBeside:
+    """A visit as an analysis has it, beside how it was while measuring (`_then`); energies None where there is none."""
+
+    visit_id: int
+    outcome: str
+    outcome_then: str
+    energy_mj: float | None
+    energy_then_mj: float | None
+
+
+def open_analysis(db: Database, spec: AnalysisSpec) -> int:
+    """The version of an analysis: the stored one if it was made this way before, else a new one."""
+    with db.write() as tx:
+        for stored in tx.scalars(select(Analysis).where(Analysis.method == spec.method)):
+            if stored.settings == spec.settings:
+                return stored.version
+        first = spec.method * _A_METHOD
+        mine = select(func.max(Analysis.version)).where(Analysis.version.between(first, first + _A_METHOD - 1))
+        version = (tx.scalar(mine) or first) + 1
+        tx.add(Analysis(version=version, **fields_of(spec)))
+        return version
+
+
+def list_analyses(db: Database) -> list[AnalysisRow]:
+    """All analyses made again, oldest first."""
+    counted = select(func.count()).select_from(Verdict).where(Verdict.analysis_version == Analysis.version)
+    with db.read() as tx:
+        rows = tx.execute(select(Analysis, counted.scalar_subquery()).order_by(Analysis.version))
+        return [
+            AnalysisRow(
+                version=a.version, n_visits=n, created_utc=a.created_utc, method=a.method, settings=a.settings,
+                versions=a.versions,
+            )
+            for a, n in rows
+        ]  # fmt: skip
+
+
+def known_versions(db: Database) -> list[int]:
+    """Every analysis version that any energy of the record has."""
+    with db.read() as tx:
+        return list(tx.scalars(select(Energy.analysis_version).distinct().order_by(Energy.analysis_version)))
+
+
+def windows_to_analyse(db: Database, version: int, campaign: str | None = None) -> list[StoredWindow]:
+    """The windows that are done and hold visits which the analysis has not dealt with, in order of measurement.
+
+    Quarantined and failed windows are left out: what they held was measured again.
+
+    Raises:
+        RecordRefused: no campaign of that name.
+    """
+    dealt_with = exists().where(Verdict.visit_id == Visit.id, Verdict.analysis_version == version)
+    statement = (
+        select(Window, BenchSession.profile_toml, Campaign, Visit.order_in_window)
+        .join(BenchSession, BenchSession.id == Window.session_id)
+        .join(Campaign, Campaign.id == BenchSession.campaign_id)
+        .join(Visit, Visit.window_id == Window.id)
+        .where(Window.state == "done", Window.raw_path.is_not(None), ~dealt_with)
+        .order_by(Window.id, Visit.order_in_window)
+    )
+    with db.read() as tx:
+        if campaign is not None:
+            statement = statement.where(Campaign.name == _known(tx, campaign, db.shown))
+        found = dict[int, StoredWindow]()
+        for window, profile_toml, stored, order in tx.execute(statement):
+            assert window.raw_path is not None
+            assert window.raw_sha256 is not None
+            orders = found[window.id].orders if window.id in found else ()
+            found[window.id] = StoredWindow(
+                window_id=window.id, campaign=campaign_row(stored), profile_toml=profile_toml,
+                raw_path=window.raw_path, raw_sha256=window.raw_sha256, orders=(*orders, order),
+            )  # fmt: skip
+        return list(found.values())
+
+
+def _known(tx: Session, campaign: str, shown: str) -> str:
+    names = list(tx.scalars(select(Campaign.name).order_by(Campaign.name)))
+    if campaign not in names:
+        raise RecordRefused(f"{shown} has no campaign {campaign}", f"it has: {', '.join(names) or 'none'}")
+    return campaign
+
+
+def add_analysis(db: Database, window_id: int, version: int, results: Sequence[VisitAnalysis]) -> None:
+    """Put what an analysis made of a window beside what is there. ONE transaction.
+
+    Raises:
+        RecordRefused: no such visit, or the analysis has dealt with it before; nothing is then written.
+    """
+    with db.write() as tx:
+        here = select(Visit.order_in_window, Visit.id).where(Visit.window_id == window_id)
+        visit_ids = {row[0]: row[1] for row in tx.execute(here)}
+        for result in results:
+            if result.order_in_window not in visit_ids:
+                raise RecordRefused(f"window {window_id} has no visit {result.order_in_window}", REFUSED_HINT)
+            visit_id = visit_ids[result.order_in_window]
+            tx.add(Verdict(visit_id=visit_id, analysis_version=version, outcome=result.outcome, reason=result.reason))
+            if result.energy is not None:
+                tx.add(Energy(visit_id=visit_id, **fields_of(result.energy)))
+            tx.add_all(GateResult(visit_id=visit_id, **fields_of(gate)) for gate in result.gates)
+
+
+def energies_beside(db: Database, version: int) -> list[EnergyBeside]:
+    """Every visit that an analysis has dealt with, beside what was recorded while measuring."""
+    now, then = aliased(Energy), aliased(Energy)
+    measured = (Energy.visit_id == Visit.id) & (Energy.analysis_version < _A_METHOD)
+    first = select(func.min(Energy.analysis_version)).where(measured).correlate(Visit)
+    statement = (
+        select(Visit.id, Verdict.outcome, Visit.outcome, now.energy_mj, then.energy_mj)
+        .select_from(Verdict)
+        .join(Visit, Visit.id == Verdict.visit_id)
+        .outerjoin(now, (now.visit_id == Visit.id) & (now.analysis_version == version))
+        .outerjoin(then, (then.visit_id == Visit.id) & (then.analysis_version == first.scalar_subquery()))
+        .where(Verdict.analysis_version == version)
+        .order_by(Visit.id)
+    )
+    with db.read() as tx:
+        return [
+            EnergyBeside(
+                visit_id=visit_id, outcome=outcome, outcome_then=outcome_then, energy_mj=energy_mj,
+                energy_then_mj=energy_then_mj,
+            )
+            for visit_id, outcome, outcome_then, energy_mj, energy_then_mj in tx.execute(statement)
+        ]  # fmt: skip
