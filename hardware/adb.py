@@ -32,6 +32,8 @@ from hardware.errors import (
 MakeClient = Callable[..., Any]
 """Makes an adbutils client from host, port and `socket_timeout`."""
 
+# What a lost or a confused connection raises; ValueError and struct.error: an answer that is none.
+_LINK_ERRORS = (AdbError, EOFError, OSError, ValueError, struct.error)
 _PIECE_BYTES = 65536
 _TRANSFER_TIMEOUT_S = 30.0
 _GONE_POLL_S, _BACK_POLL_S = 0.1, 0.5
@@ -63,7 +65,7 @@ def phone_states(host: str, port: int, make_client: MakeClient = adbutils.AdbCli
     try:
         client = make_client(host, port, socket_timeout=_SERVER_TIMEOUT_S)
         return {info.serial: info.state for info in client.list()}
-    except (AdbError, OSError) as error:
+    except _LINK_ERRORS as error:
         raise PhoneNotFound(
             "phone", "ask the adb server", str(error), "Start the adb server: `adb start-server`."
         ) from error
@@ -134,7 +136,7 @@ class AdbLink:
         line = shlex.join([*self._root_prefix, command]) if self._root_prefix else command
         try:
             answer = self._device.shell2(line, timeout=timeout_s, v2=True)
-        except (AdbError, EOFError, OSError) as error:
+        except _LINK_ERRORS as error:
             raise AdbLost(self.name, f"run `{command}`", str(error) or "cut off", _CABLE_HINT) from error
         result = CommandResult(answer.stdout, answer.stderr, answer.returncode)
         if check and result.exit_code != 0:
@@ -157,7 +159,7 @@ class AdbLink:
             return
         try:
             said = str(self._device.root()).strip()
-        except (AdbError, OSError) as error:
+        except _LINK_ERRORS as error:
             said = str(error)
         if "restarting" in said:
             self.wait_gone(5.0, required=False)
@@ -183,7 +185,7 @@ class AdbLink:
                 connection.send_command("sync:")
                 connection.check_okay()
                 yield connection
-        except (AdbError, EOFError, OSError) as error:
+        except _LINK_ERRORS as error:
             raise AdbLost(self.name, operation, str(error) or "cut off", _CABLE_HINT) from error
 
     def push(self, content: bytes, path: str, mode: int = 0o644) -> None:
@@ -201,7 +203,7 @@ class AdbLink:
                 connection.conn.sendall(b"DATA" + struct.pack("<I", len(piece)) + piece)
             connection.conn.sendall(b"DONE" + struct.pack("<I", int(self.clock.utc().timestamp())))
             kind, length = struct.unpack("<4sI", connection.read_exact(8))
-            refused = connection.read_exact(length).decode(errors="replace") if kind == b"FAIL" else ""
+            refused = connection.read_exact(_checked(length)).decode(errors="replace") if kind == b"FAIL" else ""
         if kind != b"OKAY":
             raise CommandFailed(
                 self.name,
@@ -225,7 +227,7 @@ class AdbLink:
                 kind, length = struct.unpack("<4sI", connection.read_exact(8))
                 if kind == b"DONE":
                     break
-                body = _exactly(connection.conn, length)
+                body = _exactly(connection.conn, _checked(length))
                 if kind != b"DATA":
                     refused = body.decode(errors="replace")
                     break
@@ -270,6 +272,17 @@ class AdbLink:
             if deadline.passed:
                 raise AdbLost(self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT)
             self.clock.sleep(_BACK_POLL_S)
+
+
+def _checked(length: int) -> int:
+    """A length of the sync protocol: 64 KiB at most (AOSP SYNC.TXT); more is a stream that went wrong.
+
+    Raises:
+        ValueError: it is more.
+    """
+    if length > _PIECE_BYTES:
+        raise ValueError(f"a block of {length} bytes")
+    return length
 
 
 def _exactly(connection: socket.socket, n_bytes: int) -> bytes:

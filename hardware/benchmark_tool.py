@@ -22,6 +22,7 @@ _FAILURE = re.compile(
     r"^(?:ERROR: |FATAL: )|Benchmarking failed|Aborted|Segmentation fault|inaccessible or not found|"
     r"can't execute|not executable"
 )
+_SAME_FRAC = 0.01
 _UNCONSUMED = re.compile(r"Unconsumed cmdline flags: (.*)")
 MISSING, NOT_EXECUTABLE, TIMED_OUT = 127, 126, 124
 RUNNING, COUNTED = "Running benchmark for at least", "count="
@@ -105,7 +106,17 @@ def _result(text: str) -> ToolResult | None:
     sd_us = float(statistics.get("std", 0.0))
     if len(counts) < 2 or n_runs < 1 or not 0 < mean_us < math.inf or not 0 <= sd_us < math.inf:
         return None
+    if not _consistent(mean_us, {name: float(value) for name, value in statistics.items()}):
+        return None
     return ToolResult(n_runs, mean_us / 1e3, sd_us / 1e3)
+
+
+def _consistent(mean_us: float, statistics: dict[str, float]) -> bool:
+    """Whether what the count line says of the mean agrees with it: one may be printed with fewer digits."""
+    slack_us = _SAME_FRAC * mean_us + 1.0
+    average_us = statistics.get("avg", mean_us)
+    low_us, high_us = statistics.get("min", mean_us), statistics.get("max", mean_us)
+    return abs(average_us - mean_us) <= slack_us and low_us - slack_us <= mean_us <= high_us + slack_us
 
 
 def _mean_us(text: str) -> float | None:

@@ -40,8 +40,11 @@ _MAIN_V_SCALE = np.float32(_ADC_V * 4)
 _USB_V_SCALE = np.float32(_ADC_V * 2)
 _CALIBRATIONS_AVERAGED = 5
 _CALIBRATIONS_FOR_SCATTER = 8
+# Calibrations scatter by some codes; in the coarse range so many are 8 mA.
+_GARBLED_CODES = 32
 _DROPS_UNRELIABLE_SAMPLES = int(RATE_HZ)
 _ZERO, _REFERENCE, _ABSENT = 0x10, 0x30, 0xFF
+_MOST_OBSERVATIONS = 3
 _BLOCK_PACKETS = 8192
 
 # Packet counters in the order in which they follow each other.
@@ -81,7 +84,11 @@ class HvpmScale:
 
 
 class _RollingCalibration:
-    """Mean of the last five calibration codes (coarse, fine), as it was at any position of a chunk."""
+    """Mean of the last five calibration codes (coarse, fine), as it was at any position of a chunk.
+
+    A packet has no checksum. One calibration that is garbled would spoil all samples of six seconds, so codes far
+    from the median of the five are left out of their mean; the vendor's is without that, and equal otherwise.
+    """
 
     def __init__(self) -> None:
         self._codes: FloatArray = np.empty((0, 2))
@@ -98,27 +105,38 @@ class _RollingCalibration:
     def step(self, codes: FloatArray) -> FloatArray:
         """Take new codes (k, 2); return the means (k + 1, 2) before the first and after each."""
         before = self.latest
-        # Counted from the first code, so that squares of large codes do not drown their scatter.
-        self._origin = codes[0, 0] if self._n == 0 else self._origin
-        deviations = codes[:, 0] - self._origin
-        self._n += len(codes)
-        self._sum += float(deviations.sum())
-        self._squares += float((deviations**2).sum())
         history = np.concatenate([self._codes, codes])
-        sums = np.concatenate([np.zeros((1, 2)), np.cumsum(history, axis=0)])
-        ends = np.arange(len(history) - len(codes) + 1, len(history) + 1)
+        n_old = len(self._codes)
         means = np.full((len(codes), 2), np.nan)
-        full = ends >= _CALIBRATIONS_AVERAGED
-        means[full] = (sums[ends[full]] - sums[ends[full] - _CALIBRATIONS_AVERAGED]) / _CALIBRATIONS_AVERAGED
+        first = max(n_old, _CALIBRATIONS_AVERAGED - 1)
+        if len(history) > first:
+            latest_five = np.lib.stride_tricks.sliding_window_view(history, _CALIBRATIONS_AVERAGED, axis=0)
+            windows = latest_five[first + 1 - _CALIBRATIONS_AVERAGED :]
+            kept = np.abs(windows - np.median(windows, axis=2, keepdims=True)) <= _GARBLED_CODES
+            means[first - n_old :] = (windows * kept).sum(axis=2) / kept.sum(axis=2)
+            self._note_scatter(windows[:, 0], kept[:, 0])
         self._codes = history[-_CALIBRATIONS_AVERAGED:]
         self.latest = means[-1]
         return np.concatenate([before[None], means])
+
+    def _note_scatter(self, windows: FloatArray, kept: NDArray[np.bool_]) -> None:
+        """Count the coarse codes of windows (k, 5): all of the very first, the newest of each other."""
+        codes = windows[:, -1][kept[:, -1]]
+        if self._n == 0:
+            codes = np.concatenate([windows[0, :-1][kept[0, :-1]], codes])
+            # Counted from a code of the first five, so that squares of large codes do not drown their scatter.
+            self._origin = float(windows[0][kept[0]][0])
+        deviations = codes - self._origin
+        self._n += len(codes)
+        self._sum += float(deviations.sum())
+        self._squares += float((deviations**2).sum())
 
 
 class HvpmDecoder:
     """Decodes packets in the order they came, in chunks of any size.
 
-    Samples before the fifth pair of calibrations cannot be converted; they are counted and left out.
+    Samples before the fifth pair of calibrations cannot be converted, nor where references do not lie above zeros;
+    they are counted and left out.
     """
 
     def __init__(self, scale: HvpmScale) -> None:
@@ -135,8 +153,12 @@ class HvpmDecoder:
 
     @property
     def calibrated(self) -> bool:
-        """Five zero and five reference calibrations were seen."""
-        return not bool(np.isnan(self._zero.latest[0]) or np.isnan(self._reference.latest[0]))
+        """Five zero and five reference calibrations were seen, and the references lie above the zeros."""
+        return bool((self._spans(self._zero.latest[None], self._reference.latest[None]) > 0).all())
+
+    def _spans(self, zero: FloatArray, reference: FloatArray) -> FloatArray:
+        """Codes (s, 2) from zero to reference in the coarse and the fine range; NaN before there are both."""
+        return reference - zero - np.array([self._scale.coarse_zero_offset, self._scale.fine_zero_offset])
 
     def decode(self, slots: bytes | bytearray | memoryview) -> Trace:
         """Decode a chunk.
@@ -155,6 +177,12 @@ class HvpmDecoder:
         return concatenate([self._decode_block(packets[i : i + _BLOCK_PACKETS]) for i in starts])
 
     def _decode_block(self, packets: NDArray[np.void]) -> Trace:
+        readable = packets["n"] <= _MOST_OBSERVATIONS
+        if not readable.all():
+            # Nothing in such a packet can be relied on: left out, it is one that the counter misses.
+            packets = packets[readable]
+        if not len(packets):
+            return concatenate([])
         counts, seen = packets["n"], packets["observations"]
         over = bool((packets["flags"] & OVER_CURRENT_BIT).any())
         self.over_current |= over
@@ -170,7 +198,7 @@ class HvpmDecoder:
         measured = np.flatnonzero(kind == 0)
         index, n_dropped = self._index(packets, measured, present, goes_on)
         zero, reference, ends = self._held_calibrations(seen, kind, measured)
-        usable = ~(np.isnan(zero[:, 0]) | np.isnan(reference[:, 0]))
+        usable = (self._spans(zero, reference) > 0).all(axis=1)
         if not usable.all():
             kept = np.repeat(usable, np.diff(ends, prepend=0))
             measured, index = measured[kept], index[kept]

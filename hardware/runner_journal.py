@@ -2,7 +2,7 @@
 
 Journal lines: `started T`, `unplugged T`, `chip NAME BUSY T`, `chips NAME T`, `begin N T`, `end N CODE T`,
 `left CODE T`; T is the phone's wall clock in seconds. A line that was cut short, or run together with the next, is
-left out.
+left out, and so is a run or a code whose stamps do not rise.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from itertools import pairwise
 
 from hardware.errors import PhoneFault
 from hardware.phone import QueueReport, RunReport, SyncCode
@@ -41,17 +42,23 @@ def read_report(device: str, archive: bytes) -> QueueReport:
             case ["chip", name, busy, stamp] if busy in ("0", "1") and _is_stamp(stamp):
                 chips.setdefault(name, []).append((float(stamp), busy == "1"))
             case ["chips", name, stamp] if _is_stamp(stamp) and name in chips:
-                codes[name] = SyncCode(tuple(chips[name]), float(stamp))
+                if _rises([*(moment for moment, _ in chips[name]), float(stamp)]):
+                    codes[name] = SyncCode(tuple(chips[name]), float(stamp))
             case ["begin", number, stamp] if _is_count(number) and _is_stamp(stamp):
                 began[int(number)] = float(stamp)
             case ["end", number, code, stamp] if _is_count(number) and _is_count(code) and _is_stamp(stamp):
-                if int(number) in began:
+                if int(number) in began and _rises([began[int(number)], float(stamp)]):
                     runs[int(number)] = _run(int(number), int(code), began[int(number)], float(stamp), files)
             case ["left", code, stamp] if _is_count(code) and _is_stamp(stamp):
                 exit_code = int(code)
             case _:
                 continue
     return QueueReport(codes, runs, exit_code)
+
+
+def _rises(stamps: list[float]) -> bool:
+    """Stamps in the order in which they were taken: where one is garbled, or the clock was set, they are not."""
+    return all(before <= after for before, after in pairwise(stamps))
 
 
 def _is_stamp(text: str) -> bool:
@@ -99,7 +106,8 @@ def _run(number: int, code: int, began_s: float, ended_s: float, files: dict[str
 
 def _temperature(text: str) -> float:
     """Degrees from a thermal zone, which counts thousandths."""
-    return int(text) / 1000 if _is_count(text.strip().removeprefix("-")) else _MISSING_C
+    word = text.strip()
+    return int(word) / 1000 if _is_count(word.removeprefix("-")) else _MISSING_C
 
 
 def _residency(text: str) -> dict[int, float]:

@@ -18,6 +18,8 @@ _COARSE_S = 0.004
 _FINE_REACH_S = 0.008
 _SPACING_SLACK_S = 0.060
 _MIN_CORRELATION = 0.7
+# Sample numbers for each sample that is there: with more holes than samples there is nothing to be found.
+_MOST_HOLES = 2
 
 
 class AlignmentFailed(Exception):
@@ -98,6 +100,8 @@ def _binned(trace: Trace, bin_s: float) -> FloatArray:
     width = max(1, round(bin_s * trace.rate_hz))
     if not len(trace.index):
         raise AlignmentFailed("the recording is empty")
+    if int(trace.index[-1]) > _MOST_HOLES * len(trace.index):
+        raise AlignmentFailed("more than half of the samples are missing")
     bins = trace.index // width
     n_bins = int(bins[-1]) + 1
     counts = np.bincount(bins, minlength=n_bins)
