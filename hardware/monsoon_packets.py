@@ -158,7 +158,8 @@ class HvpmDecoder:
 
     def _spans(self, zero: FloatArray, reference: FloatArray) -> FloatArray:
         """Codes (s, 2) from zero to reference in the coarse and the fine range; NaN before there are both."""
-        return reference - zero - np.array([self._scale.coarse_zero_offset, self._scale.fine_zero_offset])
+        spans: FloatArray = reference - zero - [self._scale.coarse_zero_offset, self._scale.fine_zero_offset]
+        return spans
 
     def decode(self, slots: bytes | bytearray | memoryview) -> Trace:
         """Decode a chunk.

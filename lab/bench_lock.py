@@ -1,24 +1,74 @@
-"""One campaign a meter and a phone: a lock file each, which the kernel frees when its holder dies."""
+"""One campaign a meter and a phone: a lock file each, which the kernel frees when its holder dies.
+
+The file says who holds it: process, when that began, campaign. What a dead process has left written in it is told by
+whoever takes the lock over.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
+import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from hardware.clock import RealClock
 from lab.errors import BenchLocked
 
 if TYPE_CHECKING:
     from lab.finders import Finders
     from lab.profile import BenchProfile
 
+log = logging.getLogger(__name__)
+
 _EVERYBODY = 0o666
 _SHARED_FOLDER = 0o1777
+# Field 22 of /proc/PID/stat, counted after the command's name, which may hold blanks (proc(5)).
+_START_FIELD = 19
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        what: it does, e.g. "campaign night".
+        since_utc: when it took the lock, ISO.
+        process_start: when the process began, in the kernel's clock ticks; a process number is given out again.
+    """
+
+    pid: int
+    what: str
+    since_utc: str
+    process_start: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, {self.what}, since {self.since_utc}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that very process is still there."""
+        return _process_start(self.pid) == self.process_start
+
+
+def _process_start(pid: int) -> int | None:
+    """When a process began, in clock ticks; None if there is none of that number."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return int(stat.rpartition(")")[2].split()[_START_FIELD])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _this_holder(what: str) -> Holder:
+    since = RealClock().utc().isoformat(timespec="seconds")
+    return Holder(os.getpid(), what, since, _process_start(os.getpid()) or 0)
 
 
 def locks_folder() -> Path:
@@ -27,9 +77,13 @@ def locks_folder() -> Path:
 
 
 def device_names(profile: BenchProfile, finders: Finders) -> list[str]:
-    """The devices to be locked, by what is listed: asking a meter itself for its name would be too late."""
+    """The devices to be locked, by what is listed: asking a meter itself for its name would be too late.
+
+    Every process has a simulated bench of its own, so of one only those devices are locked that its profile names.
+    """
     if profile.simulated is not None:
-        return []
+        named = (("meter", profile.meter.serial), ("phone", profile.phone.serial))
+        return [f"simulated-{kind}-{serial}" for kind, serial in named if serial]
     meters = [profile.meter.serial] if profile.meter.serial else []
     phones = [profile.phone.serial] if profile.phone.serial else []
     if profile.meter.kind == "lvpm":
@@ -82,17 +136,46 @@ def locked_file(path: Path, what: str, holder: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BenchLocked(
-                f"{what} is in use by {file.read().strip() or 'another process'}.",
-                "Wait for it to end, or stop it; its lock goes with it.",
-            ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()}, {holder}\n")
-        file.flush()
+            raise _in_use(path, what, file) from error
+        if (dead := _read_holder(file)) is not None:
+            log.warning("%s: the lock of %s, which ended without giving it back, is taken over", what, dead)
+        _write_holder(file, json.dumps(asdict(_this_holder(holder))))
         try:
             yield
         finally:
-            file.truncate(0)
+            _write_holder(file, "")
+
+
+def _in_use(path: Path, what: str, file: TextIO) -> BenchLocked:
+    found = _read_holder(file)
+    if found is None:
+        return BenchLocked(f"{what} is in use by another process.", f"Wait for it to end; `fuser {path}` names it.")
+    if found.is_alive:
+        return BenchLocked(
+            f"{what} is in use by {found}.",
+            f"Wait for it to end, or stop it (`kill {found.pid}`); its lock goes with it.",
+        )
+    return BenchLocked(
+        f"{what} is locked by something that {found}, has left running; the process itself has ended.",
+        f"End what it left: `fuser -k {path}`.",
+    )
+
+
+def _read_holder(file: TextIO) -> Holder | None:
+    """Who the file says holds it; None for an empty file, and for one that says nothing."""
+    file.seek(0)
+    try:
+        found = json.loads(file.read())
+        return Holder(int(found["pid"]), str(found["what"]), str(found["since_utc"]), int(found["process_start"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_holder(file: TextIO, text: str) -> None:
+    file.seek(0)
+    file.truncate(0)
+    file.write(text)
+    file.flush()
 
 
 def _open(path: Path) -> int:

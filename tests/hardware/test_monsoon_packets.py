@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from packet_specimens import (
     HVPM_ZERO,
     INVALID,
+    REFERENCE,
+    ZERO,
     hvpm_calibrations,
     hvpm_packet,
     hvpm_row,
@@ -173,3 +175,53 @@ def test_the_over_current_bit_of_any_packet_marks_the_trace() -> None:
     assert not _decode(rows).over_current
     rows[7] = rows[7][:2] + bytes([rows[7][2] | 0x10]) + rows[7][3:]
     assert _decode(rows).over_current
+
+
+def _ampere_after(calibrations: list[bytes]) -> Trace:
+    """What 1 A is decoded to after some calibrations, one to a packet, with samples between them."""
+    rows = [row for calibration in calibrations for row in (calibration, _ONE_AMPERE, _ONE_AMPERE)]
+    return _decode(hvpm_stream([*rows, *[_ONE_AMPERE] * 30]))
+
+
+@pytest.mark.parametrize("codes", [(0, 0), (65535, 65535), (5000, 65535), (26600, 37500)])
+@pytest.mark.parametrize("place", [0, 4, 9])
+def test_a_garbled_calibration_changes_no_current(codes: tuple[int, int], place: int) -> None:
+    good = hvpm_calibrations(8)
+    garbled = [*good[: 2 * place % 16], hvpm_row(*codes, kind=ZERO), *good[2 * place % 16 :]]
+    expected, seen = _ampere_after(good), _ampere_after(garbled)
+    np.testing.assert_allclose(seen.current_a, 1.0, rtol=1e-6)
+    assert seen.zero_se_a == expected.zero_se_a
+
+
+def test_two_garbled_calibrations_of_five_change_no_current_either() -> None:
+    wild = [hvpm_row(code, code, kind=REFERENCE) for code in (0, 60000)]
+    np.testing.assert_allclose(_ampere_after(hvpm_calibrations(8) + wild).current_a, 1.0, rtol=1e-6)
+
+
+def test_a_calibration_that_really_moves_is_followed() -> None:
+    zero, reference = hvpm_row(1500, 1500, kind=ZERO), hvpm_row(27100, 38000, kind=REFERENCE)
+    trace = _decode(hvpm_stream([*hvpm_calibrations(), *[zero, reference] * 5, hvpm_row(5500, 65535)]))
+    np.testing.assert_allclose(trace.current_a[-1], 1.0, rtol=1e-6)
+
+
+def test_samples_are_left_out_while_references_do_not_lie_above_zeros() -> None:
+    upside_down = [hvpm_row(26600, 37500, kind=ZERO), hvpm_row(*HVPM_ZERO, kind=REFERENCE)] * 5
+    trace = _decode(hvpm_stream([*upside_down, *[_ONE_AMPERE] * 6]))
+    assert len(trace.index) == 0
+    assert trace.n_total == 16
+
+
+@pytest.mark.parametrize("n", [4, 17, 255])
+def test_a_packet_that_says_it_has_more_than_three_samples_counts_as_lost(n: int) -> None:
+    packets = hvpm_stream([*hvpm_calibrations(), *[_ONE_AMPERE] * 32])
+    packets[8] = packets[8][:3] + bytes([n]) + packets[8][4:]
+    trace = _decode(packets)
+    assert trace.n_dropped == 3
+    assert trace.n_total == 42
+    np.testing.assert_allclose(trace.current_a, 1.0, rtol=1e-6)
+
+
+def test_no_packets_are_no_samples_at_any_moment() -> None:
+    decoder = HvpmDecoder(HvpmScale())
+    for packets in ([], hvpm_stream([*hvpm_calibrations(), *[_ONE_AMPERE] * 5]), []):
+        assert decoder.decode(slots(packets)).n_total == sum(packet[3] for packet in packets)

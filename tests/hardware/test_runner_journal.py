@@ -264,3 +264,21 @@ def test_the_runner_under_a_real_shell_leaves_what_is_read_here(tmp_path: Path) 
     assert report.runs[0].temp_after_c == 31.25
     assert report.exit_code == 0
     assert re.fullmatch(r"lab\n", (tmp_path / "sys/power/wake_unlock").read_text())
+
+
+def test_a_run_that_ends_before_it_begins_is_left_out() -> None:
+    garbled = JOURNAL.replace(f"end 0 0 {stamp(14.25)}", f"end 0 0 {stamp(4.25)}")
+    assert garbled != JOURNAL
+    assert set(read_report("phone", archive(garbled.encode())).runs) == {1}
+
+
+def test_a_code_whose_chips_are_out_of_order_is_left_out() -> None:
+    garbled = JOURNAL.replace(f"chip last 1 {stamp(20.1)}", f"chip last 1 {stamp(90.1)}")
+    assert garbled != JOURNAL
+    assert set(read_report("phone", archive(garbled.encode())).codes) == {"first"}
+
+
+@pytest.mark.parametrize("content", [b"31250\x1f", b"\x1f31250", b"312\xa050"])
+def test_a_temperature_with_control_characters_is_a_temperature_or_none(content: bytes) -> None:
+    report = read_report("phone", archive(JOURNAL.encode(), {**FILES, "out/0.temp0": content}))
+    assert math.isnan(report.runs[0].temp_before_c) or report.runs[0].temp_before_c == 31.25

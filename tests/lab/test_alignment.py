@@ -1,5 +1,7 @@
 """Sync codes in traces whose clocks are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,10 @@ def test_the_difference_of_two_maps_is_in_milliseconds() -> None:
     before, after = ClockReading(EPOCH_S, 100.0, 0.004), ClockReading(EPOCH_S + 60.0, 160.0, 0.004)
     one, other = map_by_adb(before, after, 96.0), map_by_adb(before, after, 96.020)
     assert difference_ms(one, other, EPOCH_S + 5.0) == pytest.approx(20.0, abs=1e-3)
+
+
+def test_a_recording_with_more_holes_than_samples_is_refused_before_it_takes_memory() -> None:
+    whole = trace_with([], 4.0, 1.0, 20.0)
+    torn = replace(whole, index=whole.index * 400)
+    with pytest.raises(AlignmentFailed, match="more than half"):
+        map_by_codes(torn, code(EPOCH_S + 1.0), code(EPOCH_S + 58.0))
