@@ -95,13 +95,15 @@ def _tail(text: str) -> str:
 
 
 def _result(text: str) -> ToolResult | None:
-    counts = [(int(m[1]), dict(_STATISTIC.findall(m[2]))) for m in _COUNT.finditer(text)]
+    counts = [(int(m[1]), dict(_STATISTIC.findall(m[2])), "all same" in m[2]) for m in _COUNT.finditer(text)]
     litert = _LITERT_LINE.search(text)
     if not counts:
         # benchmark_litert_model prints two decimals of a millisecond: only used where there is nothing finer.
         return ToolResult(int(litert[2]), float(litert[1]), 0.0) if litert else None
-    n_runs, statistics = counts[-1]
-    mean_us = _mean_us(text) or float(statistics.get("avg") or statistics.get("curr") or "nan")
+    n_runs, statistics, all_same = counts[-1]
+    # The last inference is the mean where there was only one, or where all took as long.
+    last_us = statistics.get("curr") if n_runs == 1 or all_same else None
+    mean_us = _mean_us(text) or float(statistics.get("avg") or last_us or "nan")
     # A run whose statistics line is missing has only one count line: that of the warm-up.
     sd_us = float(statistics.get("std", 0.0))
     if len(counts) < 2 or n_runs < 1 or not 0 < mean_us < math.inf or not 0 <= sd_us < math.inf:

@@ -225,3 +225,9 @@ def test_an_output_that_contradicts_itself_is_no_result(was: str, now: str) -> N
         result = read_output(LITERT.replace(was, now).replace("(avg): 903.467", "(avg): 90346.7"), 0)
     assert isinstance(result, ToolFailure)
     assert result.kind == "unreadable"
+
+
+def test_the_last_inference_is_not_taken_for_the_mean_of_many() -> None:
+    torn = NO_SUMMARY.replace("avg=903.467 std=21 p5=880 median=899 p95=930", "")
+    assert torn != NO_SUMMARY
+    assert isinstance(read_output(torn, 0), ToolFailure)
