@@ -37,7 +37,7 @@ from lab.errors import CampaignStopped, MixedConditions
 from lab.plan import VisitNoiseEstimate, decide, noise_estimate
 from lab.profile import BenchProfile
 from lab.provenance import Provenance
-from lab.raw_window import pack
+from lab.raw_window import pack, pack_failed
 from lab.records import energy_row, visit_spec, window_measures
 from lab.session_tape import window_note
 from lab.steps import Observer, Step, step_of
@@ -290,7 +290,7 @@ class BenchSession:
             lost_s=run.times.duration_s,
         )
         if measures is None:
-            stored = store_trace(self._db.files_dir, [run.packets]) if run.packets else None
+            stored = store_trace(self._db.files_dir, self._failed_trace(run.packets)) if run.packets else None
             measures = window_measures(run, None, stored)
         fail_window(
             self._db,
@@ -304,6 +304,10 @@ class BenchSession:
         if self._failures_in_a_row >= limit:
             hint = getattr(error, "hint", "Run `lab doctor`.")
             raise CampaignStopped(f"{limit} windows failed in a row, the last because of: {error}", hint) from error
+
+    def _failed_trace(self, packets: bytes) -> list[bytes]:
+        meter = self._bench.meter.info
+        return pack_failed(meter.kind, meter.calibration, self._profile.supply.voltage_v, packets)
 
     def _incident(self, kind: str, detail: str, action: str) -> None:
         spec = IncidentSpec(at_utc=self._bench.clock.utc(), kind=kind, detail=detail, action=action)

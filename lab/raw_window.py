@@ -20,6 +20,11 @@ MAGIC = b"LABWIN01"
 _LENGTHS = struct.Struct("<II")
 
 
+FAILED_MAGIC = b"LABFAIL1"
+"""How the blob of a window begins that failed: a u32 LE length, a header (JSON: meter's kind, calibration constants,
+supply setting) and its packets. There is no report of the phone to go with them."""
+
+
 class NotARawWindow(Exception):
     """The bytes are not a raw window, or are cut short."""
 
@@ -57,6 +62,13 @@ def pack(window: RawWindow) -> list[bytes]:
     return [MAGIC, _LENGTHS.pack(len(text), len(window.archive)), text, window.archive, window.packets]
 
 
+def pack_failed(meter_kind: str, calibration: dict[str, float], supply_v: float, packets: bytes) -> list[bytes]:
+    """The blob of a window that failed: enough to decode its packets."""
+    header = {"meter_kind": meter_kind, "calibration": calibration, "supply_v": supply_v}
+    text = json.dumps(header, sort_keys=True).encode()
+    return [FAILED_MAGIC, struct.pack("<I", len(text)), text, packets]
+
+
 def unpack(blob: bytes) -> RawWindow:
     """The window of a blob.
 
@@ -64,6 +76,8 @@ def unpack(blob: bytes) -> RawWindow:
         NotARawWindow: it is something else, or damaged.
     """
     try:
+        if blob[: len(FAILED_MAGIC)] == FAILED_MAGIC:
+            raise NotARawWindow("it is that of a window that failed: there is no report of the phone in it")
         if blob[: len(MAGIC)] != MAGIC:
             raise NotARawWindow("it does not begin with LABWIN01")
         n_header, n_archive = _LENGTHS.unpack_from(blob, len(MAGIC))

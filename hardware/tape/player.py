@@ -19,7 +19,7 @@ from hardware.tape.failures import raised
 from hardware.tape.lanes import ReaderLane, check_events, lanes_of
 from hardware.tape.packet_block import SLOT_BYTES
 
-_PATIENCE_S, _POLL_S = 20.0, 0.01
+_PATIENCE_S, _GO_ON_S, _POLL_S = 20.0, 5.0, 0.01
 _CLOCK_KINDS = ("now", "utc")
 _HINT = (
     "The drivers or the procedure have changed since it was recorded, or the file was altered. Replay it with the "
@@ -120,9 +120,7 @@ class Player:
         self._let_reader_get_to(record.head["seen"][1])
         self._at += 1
         self._now_s = record.head["at_s"]
-        with self._changed:
-            self._allowed = max(self._allowed, self._may_read_until(self._at))
-            self._changed.notify_all()
+        self._let_reader_go_on(self._may_read_until(self._at))
 
     def _may_read_until(self, at: int) -> int:
         """Events of the reader before the main lane's next one; all of them when that was the last."""
@@ -138,6 +136,26 @@ class Player:
                 self._stop_if_diverged()
                 if waited_s > _PATIENCE_S:
                     self._diverge(f"the reader of samples has taken {self._n_returned} of {n} events")
+                self._changed.wait(_POLL_S)
+                waited_s += _POLL_S
+
+    def _let_reader_go_on(self, n: int) -> None:
+        """Let the reader have what came before the next event of the main lane.
+
+        A reader that is reading has it before the main lane goes on: a failure, above all, is seen by the next look.
+        One that the main lane has yet to start, or that has ended, is not waited for.
+        """
+        with self._changed:
+            self._allowed = max(self._allowed, n)
+            self._changed.notify_all()
+            waited_s = 0.0
+            while (
+                self._reader_thread is not None
+                and self._reader_thread.is_alive()
+                and not self._reader_is_at(n)
+                and waited_s < _GO_ON_S
+            ):
+                self._stop_if_diverged()
                 self._changed.wait(_POLL_S)
                 waited_s += _POLL_S
 

@@ -1,9 +1,11 @@
 """A raw window comes back as it was kept, and damage is noticed."""
 
+import json
+
 import pytest
 
 from hardware.phone import ClockReading
-from lab.raw_window import NotARawWindow, RawWindow, pack, unpack
+from lab.raw_window import NotARawWindow, RawWindow, pack, pack_failed, unpack
 
 WINDOW = RawWindow(
     meter_kind="hvpm",
@@ -31,3 +33,13 @@ def test_a_blob_that_is_cut_short_is_refused(n_bytes: int) -> None:
 def test_something_else_is_refused() -> None:
     with pytest.raises(NotARawWindow, match="LABWIN01"):
         unpack(b"SQLite format 3\x00" + bytes(100))
+
+
+def test_the_packets_of_a_failed_window_say_how_to_decode_them_and_are_no_raw_window() -> None:
+    blob = b"".join(pack_failed("hvpm", {"main_fine_scale": 36500.0}, 4.2, b"packets"))
+    n_header = int.from_bytes(blob[8:12], "little")
+    header = json.loads(blob[12 : 12 + n_header])
+    assert header == {"meter_kind": "hvpm", "calibration": {"main_fine_scale": 36500.0}, "supply_v": 4.2}
+    assert blob[12 + n_header :] == b"packets"
+    with pytest.raises(NotARawWindow, match="failed"):
+        unpack(blob)
