@@ -103,12 +103,14 @@ def _result(text: str) -> ToolResult | None:
     n_runs, statistics, all_same = counts[-1]
     # The last inference is the mean where there was only one, or where all took as long.
     last_us = statistics.get("curr") if n_runs == 1 or all_same else None
-    mean_us = _mean_us(text) or float(statistics.get("avg") or last_us or "nan")
+    counted_us = statistics.get("avg") or last_us
+    # A summary alone may have lost digits: every build says the mean in the count line too.
+    mean_us = _mean_us(text) or float(counted_us or "nan")
     # A run whose statistics line is missing has only one count line: that of the warm-up.
     sd_us = float(statistics.get("std", 0.0))
     if len(counts) < 2 or n_runs < 1 or not 0 < mean_us < math.inf or not 0 <= sd_us < math.inf:
         return None
-    if not _consistent(mean_us, {name: float(value) for name, value in statistics.items()}):
+    if counted_us is None or not _consistent(mean_us, {name: float(value) for name, value in statistics.items()}):
         return None
     return ToolResult(n_runs, mean_us / 1e3, sd_us / 1e3)
 

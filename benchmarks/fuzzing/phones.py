@@ -156,7 +156,7 @@ def tool_output() -> Callable[[random.Random], None]:
 
 def _agrees(text: str, result: ToolResult) -> bool:
     """Whether what the last `count=` line says besides is in keeping with the result."""
-    lines = [line for line in text.replace("\r", "").split("\n") if re.search(r"\bcount=\d", line)]
+    lines = [line for line in text.replace("\r", "").split("\n") if re.search(r"\bcount=\d{1,12}\b", line)]
     found = re.findall(r" (avg|min|max)=(\d+(?:\.\d+)?)(?= |$)", lines[-1])
     # A line that says a thing twice says nothing that could be held against the result.
     said = {name: float(value) for name, value in found if lines[-1].count(f"{name}=") == 1}

@@ -219,10 +219,6 @@ def test_the_flags_are_those_that_every_build_knows() -> None:
 def test_an_output_that_contradicts_itself_is_no_result(was: str, now: str) -> None:
     assert was in LITERT
     result = read_output(LITERT.replace(was, now), 0)
-    if now == "avg_=1":
-        # The summary alone is a result, as long as it lies between the extremes.
-        assert isinstance(result, ToolResult)
-        result = read_output(LITERT.replace(was, now).replace("(avg): 903.467", "(avg): 90346.7"), 0)
     assert isinstance(result, ToolFailure)
     assert result.kind == "unreadable"
 
