@@ -7,10 +7,11 @@ when USB goes away.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import adbutils
 from adbutils import AdbError
 from adbutils._adb import AdbConnection
 
+from hardware.adb_server import server_answers
 from hardware.clock import Clock, Deadline
 from hardware.errors import (
     AdbLost,
@@ -27,6 +29,8 @@ from hardware.errors import (
     PhoneUnauthorised,
     SeveralPhones,
 )
+
+log = logging.getLogger(__name__)
 
 _PIECE_BYTES = 65536
 _TRANSFER_TIMEOUT_S = 30.0
@@ -53,6 +57,8 @@ def phone_states(host: str, port: int) -> dict[str, str]:
         PhoneNotFound: there is no adb server.
     """
     try:
+        # adbutils would start one by itself, of whatever version and on whatever port.
+        server_answers(host, port)
         client = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S)
         return {info.serial: info.state for info in client.list()}
     except (AdbError, OSError) as error:
@@ -90,17 +96,29 @@ class AdbLink:
         clock: for waits.
         serial: which phone; None if exactly one is connected.
         host, port: of the adb server.
+        start_server: starts the server anew.
+        transfer_timeout_s: longest silence while a file is sent or fetched, by the computer's clock.
 
     Raises:
         PhoneNotFound, SeveralPhones, PhoneUnauthorised.
     """
 
-    def __init__(self, clock: Clock, serial: str | None = None, host: str = "127.0.0.1", port: int = 5037):
+    def __init__(
+        self,
+        clock: Clock,
+        serial: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 5037,
+        *,
+        start_server: Callable[[], None] = lambda: None,
+        transfer_timeout_s: float = _TRANSFER_TIMEOUT_S,
+    ):
         self.clock = clock
         self._host, self._port = host, port
+        self._start_server, self._transfer_timeout_s = start_server, transfer_timeout_s
         self.serial = _choose(phone_states(host, port), serial)
         self.name = f"phone {self.serial}"
-        self._device = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S).device(serial=self.serial)
+        self._device = self._client().device(serial=self.serial)
         self._root_prefix: tuple[str, ...] = ()
 
     def run(self, command: str, *, check: bool = True, timeout_s: float = 30.0) -> CommandResult:
@@ -117,6 +135,7 @@ class AdbLink:
         """
         line = shlex.join([*self._root_prefix, command]) if self._root_prefix else command
         try:
+            server_answers(self._host, self._port)
             answer = self._device.shell2(line, timeout=timeout_s, v2=True)
         except (AdbError, EOFError, OSError) as error:
             raise AdbLost(self.name, f"run `{command}`", str(error) or "cut off", _CABLE_HINT) from error
@@ -161,9 +180,10 @@ class AdbLink:
     @contextmanager
     def _sync(self, operation: str) -> Iterator[AdbConnection]:
         try:
-            connection = self._device.open_transport(timeout=_TRANSFER_TIMEOUT_S)
+            server_answers(self._host, self._port)
+            connection = self._device.open_transport(timeout=self._transfer_timeout_s)
             with connection:
-                connection.conn.settimeout(_TRANSFER_TIMEOUT_S)
+                connection.conn.settimeout(self._transfer_timeout_s)
                 connection.send_command("sync:")
                 connection.check_okay()
                 yield connection
@@ -219,8 +239,45 @@ class AdbLink:
         return b"".join(pieces)
 
     def state(self) -> str:
-        """The phone's state as the adb server lists it; "" if it is not listed."""
-        return phone_states(self._host, self._port).get(self.serial, "")
+        """The phone's state as the adb server lists it; "" if it is not listed, or if there is no server."""
+        try:
+            return phone_states(self._host, self._port).get(self.serial, "")
+        except PhoneNotFound:
+            return ""
+
+    def reconnect(self) -> None:
+        """Have the adb server drop the connections that it holds for broken, and make them anew.
+
+        Raises:
+            AdbLost: the server does not do it.
+        """
+        try:
+            server_answers(self._host, self._port)
+            with self._client().make_connection() as connection:
+                connection.send_command("host:reconnect-offline")
+                connection.check_okay()
+        except (AdbError, EOFError, OSError) as error:
+            raise AdbLost(self.name, "reconnect", str(error) or "cut off", _CABLE_HINT) from error
+
+    def restart_server(self) -> None:
+        """End the adb server, if there is one, and start it anew.
+
+        Raises:
+            AdbLost: it does not start.
+        """
+        try:
+            server_answers(self._host, self._port)
+            self._client().server_kill()
+        except (AdbError, EOFError, OSError) as error:
+            log.info("the adb server could not be ended, it may have gone already: %s", error)
+        try:
+            self._start_server()
+            server_answers(self._host, self._port)
+        except OSError as error:
+            raise AdbLost(self.name, "start the adb server", str(error), "Start it: `adb start-server`.") from error
+
+    def _client(self) -> adbutils.AdbClient:
+        return adbutils.AdbClient(self._host, self._port, socket_timeout=_SERVER_TIMEOUT_S)
 
     def wait_gone(self, timeout_s: float, *, required: bool = True) -> None:
         """Wait until adb no longer lists the phone.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.adb import AdbLink, phone_states
+from hardware.adb_server import server_answers, start_server
 from hardware.clock import Clock, Deadline, RealClock
 from hardware.errors import HardwareError, PhoneNotFound
 from hardware.meter import Passthrough, PowerMeter, SupplyLimits
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 _BOOT_TIMEOUT_S = 120.0
 _POLL_S = 1.0
+_TRANSFER_TIMEOUT_S = 30.0
+# In virtual time a transfer takes as long as the computer works on it: what is silent for so long hangs.
+_SIMULATED_TRANSFER_TIMEOUT_S = 6.0
 ADB_HOST, ADB_PORT = "127.0.0.1", 5037
 
 
@@ -40,6 +44,9 @@ class SimulationSettings:
         tool_dialect: whose output the tool prints: "tf1", "tf23", "tf" or "litert".
         paced: run with the computer's clock in place of virtual time.
         truth_path: file that gets a JSON line for each run's true energy; None for no file.
+        faults: names of what goes wrong on purpose (hardware.sim.faults).
+        fault_seed: decides when.
+        fault_rate: share of windows that a fault strikes in; 0: each fault once, in the first start.
     """
 
     seed: int
@@ -49,6 +56,9 @@ class SimulationSettings:
     root: str = "adbd"
     paced: bool = False
     truth_path: Path | None = None
+    faults: tuple[str, ...] = ()
+    fault_seed: int = 1
+    fault_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,8 @@ class _Devices:
     clock: Clock
     simulated: bool
     close: Callable[[], None]
+    start_adb_server: Callable[[], None]
+    transfer_timeout_s: float
 
 
 @contextmanager
@@ -127,7 +139,16 @@ def _real(settings: BenchSettings) -> _Devices:
 
         return HvpmMeter(clock, settings.supply.limits, settings.meter_serial)
 
-    return _Devices(open_meter, ADB_HOST, ADB_PORT, clock, False, lambda: None)
+    return _Devices(
+        open_meter=open_meter,
+        adb_host=ADB_HOST,
+        adb_port=ADB_PORT,
+        clock=clock,
+        simulated=False,
+        close=lambda: None,
+        start_adb_server=lambda: start_server(ADB_PORT),
+        transfer_timeout_s=_TRANSFER_TIMEOUT_S,
+    )
 
 
 def _simulated(settings: BenchSettings) -> _Devices:
@@ -145,7 +166,16 @@ def _simulated(settings: BenchSettings) -> _Devices:
 
         return HvpmMeter(simulated.time, settings.supply.limits, settings.meter_serial, simulated.usb_backend(), True)
 
-    return _Devices(open_meter, "127.0.0.1", simulated.adb_port, simulated.time, True, simulated.close)
+    return _Devices(
+        open_meter=open_meter,
+        adb_host="127.0.0.1",
+        adb_port=simulated.adb_port,
+        clock=simulated.time,
+        simulated=True,
+        close=simulated.close,
+        start_adb_server=simulated.start_adb_server,
+        transfer_timeout_s=_TRANSFER_TIMEOUT_S if settings.simulation.paced else _SIMULATED_TRANSFER_TIMEOUT_S,
+    )
 
 
 def _feed(meter: PowerMeter, supply: Supply) -> None:
@@ -159,6 +189,7 @@ def _feed(meter: PowerMeter, supply: Supply) -> None:
 def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
     """Connect to the phone; one that has just been given power is waited for."""
     deadline = Deadline(devices.clock, _BOOT_TIMEOUT_S)
+    _ensure_adb_server(devices)
     while True:
         states = phone_states(devices.adb_host, devices.adb_port)
         wanted = states if settings.phone_serial is None else {settings.phone_serial: states.get(settings.phone_serial)}
@@ -167,12 +198,30 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
             break
         devices.clock.sleep(_POLL_S)
     try:
-        link = AdbLink(devices.clock, settings.phone_serial, devices.adb_host, devices.adb_port)
+        link = AdbLink(
+            devices.clock,
+            settings.phone_serial,
+            devices.adb_host,
+            devices.adb_port,
+            start_server=devices.start_adb_server,
+            transfer_timeout_s=devices.transfer_timeout_s,
+        )
     except PhoneNotFound as error:
         error.hint += f" It was waited for {_BOOT_TIMEOUT_S:g} s; a phone that is off must be switched on by hand."
         raise
     wait_booted(link, devices.clock)
     return Pixel(link, devices.clock, devices.simulated)
+
+
+def _ensure_adb_server(devices: _Devices) -> None:
+    """Start the adb server if there is none; that it cannot be started is said by whoever asks it."""
+    try:
+        server_answers(devices.adb_host, devices.adb_port)
+    except OSError:
+        try:
+            devices.start_adb_server()
+        except OSError as error:
+            log.error("the adb server cannot be started: %s", error)
 
 
 def _hand_back(meter: PowerMeter) -> None:

@@ -19,6 +19,8 @@ _VERSION = 41
 _FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex"
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 _DATA_BYTES = 65536
+# As long as the client's own time limit, on the bench's clock.
+_HANG_S = 30.0
 
 
 class _Refused(Exception):
@@ -30,6 +32,8 @@ class AdbServer:
 
     Attributes:
         port: where it listens, on 127.0.0.1.
+        on_push: told the path of each file that comes in, before it is stored.
+        hang_push: the next file that is sent gets no answer, however long the client waits.
     """
 
     def __init__(self, phone: SimPhone) -> None:
@@ -37,16 +41,29 @@ class AdbServer:
         self._world = phone.world
         self._changed = threading.Condition()
         self._transports: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._closed = False
+        self.port = 0
+        self.hang_push = False
+        self.on_push: Callable[[str], None] = lambda path: None
         phone.on_adb_change = self._phone_changed
-        threading.Thread(target=self._accept, name="adb server", daemon=True).start()
+        self.start()
+
+    def start(self) -> None:
+        """Listen, on the same port as before."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), name="adb server", daemon=True).start()
+
+    @property
+    def listening(self) -> bool:
+        """The server runs."""
+        return self._listener.fileno() >= 0
 
     def close(self) -> None:
-        """Stop listening and cut all connections."""
-        self._closed = True
-        self._listener.close()
+        """Stop listening and cut all connections, as a server that is killed."""
+        if self.listening:
+            # A thread that waits in accept() keeps a closed socket alive, and its port taken.
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
         self._cut_transports()
 
     def _phone_changed(self) -> None:
@@ -62,10 +79,10 @@ class AdbServer:
             except OSError:
                 continue
 
-    def _accept(self) -> None:
-        while not self._closed:
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(connection,), name="adb client", daemon=True).start()
@@ -100,11 +117,16 @@ class AdbServer:
         phone = self._phone
         if not phone.adb_online:
             return ""
-        state = "device" if phone.authorised else "unauthorized"
+        state = self._state()
         if long:
             name = phone.constants.model.replace(" ", "_")
             return f"{phone.serial:<22} {state} usb:1-1 product:coral model:{name} device:coral transport_id:1\n"
         return f"{phone.serial}\t{state}\n"
+
+    def _state(self) -> str:
+        if self._phone.adb_stuck:
+            return "offline"
+        return "device" if self._phone.authorised else "unauthorized"
 
     def _host_service(self, stream: _AdbStream, request: str) -> bool:
         """Answer; True when the connection now speaks to the phone."""
@@ -125,6 +147,14 @@ class AdbServer:
             "get-serialno": lambda: self._found(serial) and self._phone.serial,
             "get-devpath": lambda: self._found(serial) and "usb:1-1",
         }
+        if service == "kill":
+            stream.send(b"OKAY")
+            self.close()
+            return False
+        if service in ("reconnect-offline", "reconnect"):
+            self._phone.adb_stuck = False
+            stream.send(b"OKAY" + _block("reconnecting"))
+            return False
         if service in answers:
             stream.send(b"OKAY" + _block(answers[service]()))
             return False
@@ -142,6 +172,8 @@ class AdbServer:
         phone = self._phone
         if not phone.adb_online or (serial is not None and serial != phone.serial):
             raise _Refused(f"device '{serial}' not found" if serial else "no devices/emulators found")
+        if phone.adb_stuck:
+            raise _Refused("device offline")
         if not phone.authorised:
             raise _Refused(
                 "device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\n"
@@ -171,7 +203,7 @@ class AdbServer:
             self._shell(stream, argument, v2="v2" in name.split(","))
         elif name == "sync":
             stream.send(b"OKAY")
-            _Sync(stream, self._phone).serve()
+            _Sync(stream, self._phone, self._pushed).serve()
         elif name == "root":
             stream.send(b"OKAY")
             self._become_root(stream)
@@ -205,6 +237,16 @@ class AdbServer:
                 return
             world.time.sleep(duration_s)
 
+    def _pushed(self, stream: _AdbStream, path: str) -> None:
+        """A file has come in; where the push is to hang, nothing is said until the client has given up."""
+        self.on_push(path)
+        if not self.hang_push:
+            return
+        self.hang_push = False
+        self._world.time.sleep(_HANG_S)
+        stream.wait_hung_up()
+        raise EOFError("the client gave up")
+
     def _become_root(self, stream: _AdbStream) -> None:
         phone = self._phone
         if phone.root != "adbd":
@@ -222,9 +264,10 @@ class AdbServer:
 class _Sync:
     """The file-transfer service: STAT, RECV, SEND and QUIT of SYNC.TXT."""
 
-    def __init__(self, stream: _AdbStream, phone: SimPhone) -> None:
+    def __init__(self, stream: _AdbStream, phone: SimPhone, pushed: Callable[[_AdbStream, str], None]) -> None:
         self._stream = stream
         self._phone = phone
+        self._pushed = pushed
 
     def serve(self) -> None:
         """Answer requests until the client quits or hangs up."""
@@ -279,6 +322,7 @@ class _Sync:
             if name == b"DONE":
                 break
             content += self._stream.exactly(value)
+        self._pushed(self._stream, path)
         self._take_time(len(content))
         try:
             as_root = self._phone.adb_is_root
@@ -312,6 +356,11 @@ class _AdbStream:
 
     def send(self, data: bytes) -> None:
         self._connection.sendall(data)
+
+    def wait_hung_up(self) -> None:
+        """Wait until the client closes its side."""
+        while self._connection.recv(_DATA_BYTES):
+            continue
 
     def hung_up(self) -> bool:
         """The client has closed its side."""

@@ -28,6 +28,8 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         self._views: dict[int, memoryview] = {}
 
     def enumerate_devices(self) -> Iterator[HvpmDevice]:
+        for device in self._devices:
+            device.world.catch_up()
         return iter([device for device in self._devices if not device.gone])
 
     def get_device_descriptor(self, dev: HvpmDevice) -> Any:

@@ -135,7 +135,7 @@ def test_a_voltage_that_stays_on_the_usb_line_is_seen_by_the_meter(bench: Troubl
     before = bench.phone_state()
 
     def only_data(connected: bool) -> bool:
-        bench.sim.phone._set_adb(connected)
+        bench.sim.phone.set_adb(connected)
         return False
 
     bench.on_usb = only_data
