@@ -37,7 +37,7 @@ _TRANSFER_TIMEOUT_S = 30.0
 _GONE_POLL_S, _BACK_POLL_S = 0.1, 0.5
 _ROOT_TIMEOUT_S = 20.0
 # Without it adbutils waits for ever for a server that accepts and says nothing.
-_SERVER_TIMEOUT_S = 10.0
+_SERVER_TIMEOUT_S, _SERVER_ENDS_S = 10.0, 5.0
 _CABLE_HINT = "Check the USB cable and that the phone shows `device` in `adb devices`."
 
 
@@ -268,13 +268,27 @@ class AdbLink:
         try:
             server_answers(self._host, self._port)
             self._client().server_kill()
+            self._wait_server_gone()
         except (AdbError, EOFError, OSError) as error:
-            log.info("the adb server could not be ended, it may have gone already: %s", error)
+            log.info("the adb server has gone, or does not end: %s", error)
         try:
             self._start_server()
             server_answers(self._host, self._port)
         except OSError as error:
             raise AdbLost(self.name, "start the adb server", str(error), "Start it: `adb start-server`.") from error
+
+    def _wait_server_gone(self) -> None:
+        deadline = Deadline(self.clock, _SERVER_ENDS_S)
+        while not deadline.passed:
+            server_answers(self._host, self._port)
+            self.clock.sleep(_GONE_POLL_S)
+
+    def _expect_server(self) -> None:
+        try:
+            server_answers(self._host, self._port)
+        except OSError as error:
+            hint = "Start the adb server: `adb start-server`."
+            raise AdbLost(self.name, "wait for the phone", f"the adb server has gone: {error}", hint) from error
 
     def _client(self) -> adbutils.AdbClient:
         return adbutils.AdbClient(self._host, self._port, socket_timeout=_SERVER_TIMEOUT_S)
@@ -304,12 +318,15 @@ class AdbLink:
         """Wait until adb lists the phone as ready.
 
         Raises:
-            AdbLost: it did not come back in time.
+            AdbLost: it did not come back in time, or the adb server has gone.
         """
         deadline = Deadline(self.clock, timeout_s)
-        while self.state() != "device":
+        while (state := self.state()) != "device":
             if deadline.passed:
-                raise AdbLost(self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT)
+                seen = f"not back after {timeout_s:g} s" + (f", listed as {state}" if state else "")
+                raise AdbLost(self.name, "wait for the phone", seen, _CABLE_HINT)
+            if not state:
+                self._expect_server()
             self.clock.sleep(_BACK_POLL_S)
 
 

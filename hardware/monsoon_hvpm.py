@@ -151,9 +151,7 @@ class HvpmMeter:
         self.close()
         found = self._open(self.info.serial, self.info.simulated)
         if found != self.info:
-            raise MeterFault(
-                self._name, "open again", f"it was {self.info}, now it is {found}", "Run `lab doctor`."
-            )
+            raise MeterFault(self._name, "open again", f"it was {self.info}, now it is {found}", "Run `lab doctor`.")
 
     def _read(self, opcode: int, n_bytes: int, signed: bool = False) -> int:
         try:

@@ -51,7 +51,8 @@ def read_report(device: str, archive: bytes) -> QueueReport:
                 exit_code = int(code)
             case _:
                 continue
-    return QueueReport(codes, runs, exit_code)
+    unfinished = max(began.keys() - runs.keys(), default=None)
+    return QueueReport(codes, runs, exit_code, unfinished)
 
 
 def _is_stamp(text: str) -> bool:

@@ -5,16 +5,19 @@ One transaction a window puts visits, energies, gates, task states and incidents
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from db.campaigns import set_models
 from db.database import Database
-from db.queries import energies_of, equipment_of, visit_noise
+from db.errors import DbError
+from db.queries import canary_points, energies_of, equipment_of, incidents, visit_noise
 from db.rows import (
     CampaignRow,
     IncidentSpec,
@@ -43,11 +46,15 @@ from lab.model_files import ModelBuilder, ReadyModel
 from lab.plan import VisitNoiseEstimate, arrange, decide, noise_estimate
 from lab.profile import BenchProfile
 from lab.raw_window import pack
-from lab.records import energy_row, visit_spec, window_measures
+from lab.records import drops_incident, energy_row, incident_of, visit_spec, window_measures
+from lab.recovery import make_ready, stops_for_a_person
 from lab.steps import Observer, Step, step_of
 from lab.window import WindowRun, run_window
 
+log = logging.getLogger(__name__)
+
 _ALARMS_IN_A_ROW = 2
+_PHONE_DIED = "phone_died"
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,26 @@ class BenchSession:
         self._bench, self._observe, self._should_stop = bench, observe, should_stop
         precision = profile.precision
         self._charts = CanaryCharts(
-            precision.prior_visit_sd_frac, precision.canary_limit_frac, precision.latency_canary_limit_frac
+            precision.prior_visit_sd_frac,
+            precision.canary_limit_frac,
+            precision.latency_canary_limit_frac,
+            self._canary_latencies(),
         )
+        self._session_id: int | None = None
+        self._boot_id = ""
         self._n_windows = 0
         self._failures_in_a_row = 0
         self._alarms_in_a_row = 0
+        self._is_ready = True
         self._last_step = step_of(db, campaign, "", 0.0)
+
+    def _canary_latencies(self) -> dict[int, list[float]]:
+        """Of the windows of earlier starts that are trusted, by the canary's number."""
+        latencies_ms = defaultdict[int, list[float]](list)
+        for point in canary_points(self._db, self._campaign.campaign_id):
+            if point.window_state == "done" and point.outcome in ("accepted", "marginal"):
+                latencies_ms[point.ordinal].append(point.latency_ms)
+        return latencies_ms
 
     def run(self) -> None:
         """Windows until nothing is pending."""
@@ -98,24 +119,48 @@ class BenchSession:
         leftovers = bench.phone.give_back_leftovers()
         self._put_tool()
         self._check_equipment()
-        with bench.phone.prepared(profile.lock) as before:
-            self._session_id = start_session(self._db, self._session_spec(before))
-            if leftovers:
-                self._incident("leftovers", f"settings of an earlier start: {', '.join(leftovers)}", "given back")
-            builder = ModelBuilder(self._texts(), self._plan.seed, self._db.files_dir / "models")
-            reason = "error"
-            try:
-                self._windows(builder)
-                reason = "done"
-            except KeyboardInterrupt:
-                reason = "interrupted"
-                raise
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise
-            finally:
-                builder.close()
-                end_session(self._db, self._session_id, reason, bench.clock.utc())
+        try:
+            with bench.phone.prepared(profile.lock) as before:
+                self._boot_id = bench.phone.boot_id()
+                self._session_id = start_session(self._db, self._session_spec(before))
+                if leftovers:
+                    self._incident("leftovers", f"settings of an earlier start: {', '.join(leftovers)}", "given back")
+                self._until_done()
+        finally:
+            self._note_leftovers()
+
+    def _until_done(self) -> None:
+        """All windows; the session's end is recorded with its reason."""
+        assert self._session_id is not None
+        builder = ModelBuilder(self._texts(), self._plan.seed, self._db.files_dir / "models")
+        reason = "error"
+        try:
+            self._windows(builder)
+            reason = "done"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            builder.close()
+            end_session(self._db, self._session_id, reason, self._bench.clock.utc())
+
+    def _note_leftovers(self) -> None:
+        """Record it if the phone was not given back: `lab audit` asks for it."""
+        if self._session_id is None:
+            return
+        try:
+            if not self._bench.phone.has_leftovers():
+                return
+            detail = "the phone still has the settings for measuring"
+        except HardwareError as error:
+            detail = f"whether the phone was given back is not known: {error}"
+        try:
+            self._incident("settings_kept", detail, "the next start gives them back first")
+        except DbError as error:
+            log.error("it could not be recorded that the phone was not given back: %s", error)
 
     def _check_equipment(self) -> None:
         """Refuse another phone, meter or build of the tool than the campaign's first session had."""
@@ -183,7 +228,9 @@ class BenchSession:
     def _windows(self, builder: ModelBuilder) -> None:
         precision, window = self._profile.precision, self._profile.window
         campaign_id = self._campaign.campaign_id
+        assert self._session_id is not None
         while not self._should_stop():
+            self._make_ready()
             n_canaries = min(precision.n_canaries, max(0, window.n_models - 1))
             claimed = claim(self._db, campaign_id, self._session_id, window.n_models - n_canaries, precision.max_visits)
             if not claimed:
@@ -193,10 +240,26 @@ class BenchSession:
             self._one_window(tasks, builder)
             self._n_windows += 1
 
+    def _make_ready(self) -> None:
+        """After a window in which something was wrong, climb the recovery ladder; each step is an incident."""
+        if self._is_ready:
+            return
+        self._show("recovering")
+        bench = self._bench
+        try:
+            for recovery in make_ready(bench, self._profile):
+                self._incident(recovery.kind, recovery.detail, recovery.action, recovery.lost_s)
+            self._boot_id = bench.phone.boot_id()
+        except HardwareError as error:
+            self._incident(type(error).__name__, str(error), stops_for_a_person(error))
+            raise
+        self._is_ready = True
+
     def _one_window(self, tasks: list[TaskRow], builder: ModelBuilder) -> None:
         self._show("building models")
         models = self._files(tasks, builder)
         clock = self._bench.clock
+        assert self._session_id is not None
         window_id = start_window(
             self._db,
             WindowSpec(session_id=self._session_id, started_utc=clock.utc(), started_s=clock.now_s()),
@@ -207,7 +270,7 @@ class BenchSession:
             run = run_window(self._bench, queue, self._profile, lambda s: self._show("measuring", s))
         except HardwareError as error:
             incident = IncidentSpec(
-                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action="stopped for a person"
+                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action=stops_for_a_person(error)
             )
             fail_window(self._db, window_id, "failed", str(error), clock.utc(), incidents=[incident])
             raise
@@ -247,7 +310,7 @@ class BenchSession:
             analysed = analyse(run.raw, self._profile, run.trace)
         except WindowUnusable as error:
             measures = window_measures(run, None, stored)
-            self._note_failed(window_id, run, error, measures)
+            self._note_failed(window_id, run, error, measures, blamed=self._blamed(tasks, error))
             return
         by_order = dict(enumerate(tasks))
         trouble = bench_trouble(analysed.visits, {o for o, task in by_order.items() if task.role == "canary"})
@@ -255,6 +318,7 @@ class BenchSession:
             self._note_failed(window_id, run, WindowUnusable(trouble), window_measures(run, analysed, stored))
             return
         self._failures_in_a_row = 0
+        self._is_ready = all(visit.outcome in ("accepted", "marginal") for visit in analysed.visits)
         alarm = self._judge_canaries(by_order, analysed)
         if alarm is not None:
             analysed = distrusted(analysed, alarm.text)
@@ -267,6 +331,10 @@ class BenchSession:
                 measures=window_measures(run, analysed, stored),
                 visits=visits,
                 task_updates=self._updates(by_order, analysed),
+                incidents=[
+                    *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
+                    *drops_incident(analysed, self._bench.clock.utc()),
+                ],
             ),
         )
         self._act_on(alarm, window_id)
@@ -306,6 +374,7 @@ class BenchSession:
             self._alarms_in_a_row = 0
             return
         self._alarms_in_a_row += 1
+        self._is_ready = False
         quarantine_window(self._db, window_id, alarm.text, self._bench.clock.utc())
         if self._alarms_in_a_row >= _ALARMS_IN_A_ROW:
             raise CampaignStopped(
@@ -313,13 +382,39 @@ class BenchSession:
                 "Look at the bench (leads, fan, what runs on the phone); then the same command continues.",
             )
 
+    def _blamed(self, tasks: list[TaskRow], error: WindowUnusable) -> TaskRow | None:
+        """The model that ran as the phone restarted by itself; None if it did not, or if a canary ran."""
+        if error.unfinished is None or not 0 <= error.unfinished < len(tasks):
+            return None
+        task = tasks[error.unfinished]
+        try:
+            restarted = self._bench.phone.boot_id() != self._boot_id
+        except HardwareError:
+            return None
+        return task if restarted and task.role != "canary" else None
+
+    def _note_blame(self, task: TaskRow, incident: IncidentSpec) -> tuple[IncidentSpec, dict[int, TaskUpdate]]:
+        """What becomes of a model under which the phone died: once may be chance, twice is the model's doing."""
+        mark = f"task {task.ordinal} ({task.model.name if task.model else 'new'})"
+        known = incidents(self._db, self._campaign.campaign_id)
+        incident = replace(incident, kind=_PHONE_DIED, detail=f"the phone restarted while it ran {mark}")
+        if not any(before.kind == _PHONE_DIED and before.detail == incident.detail for before in known):
+            return incident, {}
+        # It explains the windows that failed: they say nothing of the bench.
+        self._failures_in_a_row = 0
+        failure = "it restarts the phone: twice the phone died while it ran"
+        update = TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure)
+        return replace(incident, action="the model is left out"), {task.task_id: update}
+
     def _note_failed(
         self,
         window_id: int,
         run: WindowRun,
         error: Exception | None,
         measures: WindowMeasures | None = None,
+        blamed: TaskRow | None = None,
     ) -> None:
+        self._is_ready = False
         self._failures_in_a_row += 1
         limit = self._profile.window.attempts
         action = "measured again" if self._failures_in_a_row < limit else "stopped"
@@ -330,6 +425,9 @@ class BenchSession:
             action=action,
             lost_s=run.times.duration_s,
         )
+        updates: dict[int, TaskUpdate] = {}
+        if blamed is not None:
+            incident, updates = self._note_blame(blamed, incident)
         if measures is None:
             stored = store_trace(self._db.files_dir, [run.packets]) if run.packets else None
             measures = window_measures(run, None, stored)
@@ -340,14 +438,17 @@ class BenchSession:
             str(error),
             self._bench.clock.utc(),
             measures=measures,
-            incidents=[incident],
+            incidents=[*(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries), incident],
+            blamed_task_ids=[blamed.task_id] if blamed is not None else [],
+            task_updates=updates,
         )
         if self._failures_in_a_row >= limit:
             hint = getattr(error, "hint", "Run `lab doctor`.")
             raise CampaignStopped(f"{limit} windows failed in a row, the last because of: {error}", hint) from error
 
-    def _incident(self, kind: str, detail: str, action: str) -> None:
-        spec = IncidentSpec(at_utc=self._bench.clock.utc(), kind=kind, detail=detail, action=action)
+    def _incident(self, kind: str, detail: str, action: str, lost_s: float = 0.0) -> None:
+        assert self._session_id is not None
+        spec = IncidentSpec(at_utc=self._bench.clock.utc(), kind=kind, detail=detail, action=action, lost_s=lost_s)
         record_incident(self._db, self._session_id, spec)
 
     def _show(self, doing: str, window_s: float = 0.0) -> None:

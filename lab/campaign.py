@@ -5,17 +5,19 @@ Kill it at any moment: what was committed stays, what was under way is measured 
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
-from db.queries import count_sessions, progress
+from db.queries import count_sessions, list_campaigns, progress
+from db.record_faults import struck
 from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
-from db.tasks import peek, reopen
+from db.tasks import peek, reopen, revive
 from hardware.bench import open_bench
 from hardware.clock import RealClock
 from lab.bench_lock import device_names, locked, locked_file
@@ -26,6 +28,8 @@ from lab.precision import imprecise_tasks
 from lab.profile import BenchProfile
 from lab.steps import Observer, step_of
 
+log = logging.getLogger(__name__)
+
 __all__ = ["CampaignPlan", "measure"]
 
 
@@ -35,6 +39,8 @@ def measure(
     plan: CampaignPlan,
     observe: Observer = lambda step: None,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    retry_failed: bool = False,
 ) -> CampaignRow:
     """Measure until the plan is fulfilled, or `should_stop` says so between two windows.
 
@@ -44,11 +50,13 @@ def measure(
         plan: what.
         observe: told where the campaign is.
         should_stop: asked between windows.
+        retry_failed: models that failed get a fresh start.
 
     Raises:
         HardwareError, DbError, SearchError, LabError: with what to do; the same command continues.
     """
     with ExitStack() as stack:
+        db = stack.enter_context(_struck(db, profile, plan))
         holder = f"campaign {plan.name}"
         # Beside the database: whoever can reach it must see the lock.
         stack.enter_context(
@@ -75,6 +83,8 @@ def measure(
         recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
         _check_size(db, campaign, plan)
         _reopen_imprecise(db, campaign, profile)
+        if retry_failed:
+            log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))
         if not peek(db, campaign.campaign_id, 1, profile.precision.max_visits):
             return campaign
         observe(step_of(db, campaign, "opening the bench", 0.0))
@@ -84,6 +94,16 @@ def measure(
         bench = stack.enter_context(open_bench(profile.bench_settings(session_number)))
         BenchSession(db, profile, plan, campaign, bench, observe, should_stop).run()
     return campaign
+
+
+def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> AbstractContextManager[Database]:
+    """The record, failing on purpose if the profile says so: once in the first start, or in each at a rate."""
+    simulated = profile.simulated
+    mine = [c.campaign_id for c in list_campaigns(db) if c.name == plan.name] if simulated is not None else []
+    n_starts = sum(count_sessions(db, campaign_id) for campaign_id in mine)
+    if simulated is None or (n_starts and not simulated.fault_rate):
+        return nullcontext(db)
+    return struck(db, simulated.faults, simulated.fault_seed + n_starts, simulated.fault_rate)
 
 
 def _as_file_name(name: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
-from db.rows import EnergyRow, EnergySpec, GateSpec, VisitSpec, WindowMeasures
+from db.rows import EnergyRow, EnergySpec, GateSpec, IncidentSpec, VisitSpec, WindowMeasures
 from db.traces import StoredTrace
 from lab.analysis import AnalysedWindow, Visit
 from lab.energy import ANALYSIS_VERSION
 from lab.gates import locked_frac
 from lab.profile import BenchProfile
+from lab.recovery import Recovery
 from lab.window import WindowRun
 
 
@@ -85,6 +87,21 @@ def energy_row(task_id: int, visit: Visit) -> EnergyRow:
         session_id=0,
         outcome=visit.outcome,
     )
+
+
+def incident_of(recovery: Recovery, at_utc: datetime) -> IncidentSpec:
+    """A recovery as the record keeps it."""
+    return IncidentSpec(
+        at_utc=at_utc, kind=recovery.kind, detail=recovery.detail, action=recovery.action, lost_s=recovery.lost_s
+    )
+
+
+def drops_incident(analysed: AnalysedWindow, at_utc: datetime) -> list[IncidentSpec]:
+    """That the meter lost samples in a window that is otherwise whole; empty if it lost none."""
+    if not analysed.n_dropped:
+        return []
+    detail = f"{analysed.n_dropped:,} of {analysed.n_samples:,} samples were lost: the host was late"
+    return [IncidentSpec(at_utc=at_utc, kind="drops", detail=detail, action="each run was judged by itself")]
 
 
 def window_measures(run: WindowRun, analysed: AnalysedWindow | None, stored: StoredTrace | None) -> WindowMeasures:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from hardware.bench import Bench
 from hardware.clock import Deadline
 from hardware.errors import (
-    AdbLost,
     HardwareError,
     MeterFault,
     NotCalibrated,
@@ -26,6 +25,7 @@ from hardware.meter import Passthrough, Recording, Trace
 from hardware.phone import ClockReading, QueuedModel
 from lab.profile import BenchProfile
 from lab.raw_window import RawWindow
+from lab.recovery import Recovery, wait_back
 from lab.watch import PowerWatch, Sight
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class WindowRun:
         failure: why it failed.
         trace: its samples, decoded; None if the window failed.
         packets: what the meter had sent, kept also of a failed window.
+        recoveries: what went wrong and was put right by itself.
     """
 
     times: WindowTimes = field(default_factory=WindowTimes)
@@ -69,6 +70,7 @@ class WindowRun:
     trace: Trace | None = None
     failure: HardwareError | None = None
     packets: bytes = b""
+    recoveries: list[Recovery] = field(default_factory=list)
 
 
 def run_window(
@@ -110,7 +112,7 @@ def _procedure(
     with bench.meter.recording() as recording:
         try:
             bench.phone.start_queue()
-            with unplugged(bench, profile, times):
+            with unplugged(bench, profile, times, run.recoveries):
                 _wait_until_sampling(bench, recording, profile)
                 _watch(bench, recording, len(models), profile, watcher)
             after = bench.phone.read_clock()
@@ -154,9 +156,19 @@ def _raw(
 
 
 @contextmanager
-def unplugged(bench: Bench, profile: BenchProfile, times: WindowTimes) -> Iterator[None]:
-    """The phone without USB; it is passed again at the end of the block, and the phone waited for."""
+def unplugged(
+    bench: Bench, profile: BenchProfile, times: WindowTimes, recoveries: list[Recovery] | None = None
+) -> Iterator[None]:
+    """The phone without USB; it is passed again at the end of the block, and the phone waited for.
+
+    Args:
+        bench: open.
+        profile: how long to wait.
+        times: gets the moments.
+        recoveries: gets what had to be done to have the phone back.
+    """
     clock = bench.clock
+    recoveries = [] if recoveries is None else recoveries
     bench.meter.set_passthrough(Passthrough.OFF)
     times.unplugged_s = clock.now_s()
     try:
@@ -164,30 +176,18 @@ def unplugged(bench: Bench, profile: BenchProfile, times: WindowTimes) -> Iterat
         yield
     except BaseException as error:
         try:
-            _plug_in(bench, profile)
+            _plug_in(bench, profile, recoveries)
         except HardwareError as failure:
             error.add_note(f"And the phone did not come back: {failure}")
         raise
     back_s = clock.now_s()
-    _plug_in(bench, profile)
+    _plug_in(bench, profile, recoveries)
     times.reconnect_s = clock.now_s() - back_s
 
 
-def _plug_in(bench: Bench, profile: BenchProfile) -> None:
+def _plug_in(bench: Bench, profile: BenchProfile, recoveries: list[Recovery]) -> None:
     bench.meter.set_passthrough(Passthrough.ON)
-    _wait_back(bench, profile.window.reconnect_timeout_s)
-
-
-def _wait_back(bench: Bench, timeout_s: float) -> None:
-    """Wait for the phone; if it stays away, take USB off and on once."""
-    try:
-        bench.phone.wait_back(timeout_s)
-    except AdbLost as error:
-        log.warning("%s; switching USB off and on", error)
-        bench.meter.set_passthrough(Passthrough.OFF)
-        bench.clock.sleep(2.0)
-        bench.meter.set_passthrough(Passthrough.ON)
-        bench.phone.wait_back(timeout_s)
+    recoveries += wait_back(bench, profile.window.reconnect_timeout_s)
 
 
 def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfile) -> None:

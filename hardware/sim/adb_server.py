@@ -148,8 +148,8 @@ class AdbServer:
             "get-devpath": lambda: self._found(serial) and "usb:1-1",
         }
         if service == "kill":
-            stream.send(b"OKAY")
             self.close()
+            stream.send(b"OKAY")
             return False
         if service in ("reconnect-offline", "reconnect"):
             self._phone.adb_stuck = False

@@ -53,6 +53,7 @@ class FaultInjector:
 
     Attributes:
         struck: what has struck, in order.
+        on_strike: told the name of each fault as it strikes.
     """
 
     def __init__(self, bench: SimulatedBench, settings: SimulationSettings) -> None:
@@ -66,6 +67,7 @@ class FaultInjector:
         self._n_planned = 0
         self._afterwards: list[Callable[[], None]] = []
         self.struck: list[StruckFault] = []
+        self.on_strike: Callable[[str], None] = lambda name: None
         if not self._faults:
             return
         if self._rate == 0.0 and settings.session == 0:
@@ -100,6 +102,7 @@ class FaultInjector:
 
     def _now(self, fault: Fault, window: int) -> None:
         self.struck.append(StruckFault(fault.name, window))
+        self.on_strike(fault.name)
         STRIKES[fault.name](self._bench, self, self._rng)
 
     def _sampling_begins(self) -> None:

@@ -41,6 +41,7 @@ class HvpmDevice:
         dropped_at_start: where the drop counter, which has 16 bits, begins.
         short_packet_share: share of packets with fewer than three samples.
         on_start: called when sampling begins.
+        n_unplugged: how often its USB was lost: what was opened before is then of no use.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class HvpmDevice:
         self.world = world
         self.serial = str(meter.serial)
         self._gone = False
+        self.n_unplugged = 0
         self.over_current = False
         self.calibrating = True
         self.early_rollover = False
@@ -110,6 +112,7 @@ class HvpmDevice:
 
     @gone.setter
     def gone(self, gone: bool) -> None:
+        self.n_unplugged += gone and not self._gone
         self._gone = gone
         if gone:
             self.stop()

@@ -155,6 +155,7 @@ class SimPhone:
         files.node("/sys/power/wake_lock", lambda: " ".join(sorted(self.wake_locks)) + "\n", self._lock)
         files.node("/sys/power/wake_unlock", lambda: "\n", self._unlock)
         files.node("/proc/uptime", lambda: f"{self.world.now_s:.2f} 0.00\n")
+        files.node("/proc/sys/kernel/random/boot_id", lambda: f"{self._generation:08x}-simulated\n")
         files.write(TOOL_PATH, b"\x7fELF simulated benchmark_model", mode=0o755)
 
     def _lock(self, name: str) -> None:
