@@ -90,7 +90,7 @@ class TaskEvidence:
 
 def sessions_of(db: Database, campaign_id: int) -> list[SessionEvidence]:
     """All starts of a campaign, in order."""
-    columns = {
+    columns: dict[str, Any] = {
         "session_id": BenchSession.id,
         "meter_serial": Meter.serial,
         "meter_simulated": Meter.simulated,

@@ -223,8 +223,7 @@ def _gates(evidence: Evidence) -> Check:
         problems += [
             f"visit {visit.visit_id} counts with {gate.gate} {gate.value} against {gate.limit_value}"
             for gate in visit.gates
-            if gate.outcome == "reject"
-            or (gate.outcome == "pass" and not _holds(gate.gate, gate.value, gate.limit_value))
+            if gate.outcome == "reject" or (gate.outcome == "pass" and not _holds(gate))
         ]
     return _finding("gates", problems, f"all {len(names)} gates of {n:,} visits hold", "Do not use these visits.")
 
