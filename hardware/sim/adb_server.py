@@ -16,7 +16,7 @@ from hardware.sim.phone import SimPhone
 from hardware.sim.phone_files import NoSuchFile
 
 _VERSION = 41
-_FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex"
+FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex"
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 _DATA_BYTES = 65536
 # As long as the client's own time limit, on the bench's clock.
@@ -31,13 +31,14 @@ class AdbServer:
     """Serves one phone until closed.
 
     Attributes:
+        phone: the phone.
         port: where it listens, on 127.0.0.1.
         on_push: told the path of each file that comes in, before it is stored.
         hang_push: the next file that is sent gets no answer, however long the client waits.
     """
 
     def __init__(self, phone: SimPhone) -> None:
-        self._phone = phone
+        self.phone = phone
         self._world = phone.world
         self._changed = threading.Condition()
         self._transports: set[socket.socket] = set()
@@ -67,7 +68,7 @@ class AdbServer:
         self._cut_transports()
 
     def _phone_changed(self) -> None:
-        if not self._phone.adb_online:
+        if not self.phone.adb_online:
             self._cut_transports()
         with self._changed:
             self._changed.notify_all()
@@ -114,7 +115,7 @@ class AdbServer:
     # -- what the server itself answers
 
     def _listing(self, long: bool) -> str:
-        phone = self._phone
+        phone = self.phone
         if not phone.adb_online:
             return ""
         state = self._state()
@@ -124,9 +125,9 @@ class AdbServer:
         return f"{phone.serial}\t{state}\n"
 
     def _state(self) -> str:
-        if self._phone.adb_stuck:
+        if self.phone.adb_stuck:
             return "offline"
-        return "device" if self._phone.authorised else "unauthorized"
+        return "device" if self.phone.authorised else "unauthorized"
 
     def _host_service(self, stream: _AdbStream, request: str) -> bool:
         """Answer; True when the connection now speaks to the phone."""
@@ -141,10 +142,10 @@ class AdbServer:
             "version": lambda: f"{_VERSION:04x}",
             "devices": lambda: self._listing(False),
             "devices-l": lambda: self._listing(True),
-            "host-features": lambda: _FEATURES,
-            "features": lambda: self._found(serial) and _FEATURES,
+            "host-features": lambda: FEATURES,
+            "features": lambda: self._found(serial) and FEATURES,
             "get-state": lambda: self._found(serial) and "device",
-            "get-serialno": lambda: self._found(serial) and self._phone.serial,
+            "get-serialno": lambda: self._found(serial) and self.phone.serial,
             "get-devpath": lambda: self._found(serial) and "usb:1-1",
         }
         if service == "kill":
@@ -152,7 +153,7 @@ class AdbServer:
             stream.send(b"OKAY")
             return False
         if service in ("reconnect-offline", "reconnect"):
-            self._phone.adb_stuck = False
+            self.phone.adb_stuck = False
             stream.send(b"OKAY" + _block("reconnecting"))
             return False
         if service in answers:
@@ -169,7 +170,7 @@ class AdbServer:
         raise _Refused("unknown host service")
 
     def _found(self, serial: str | None) -> str:
-        phone = self._phone
+        phone = self.phone
         if not phone.adb_online or (serial is not None and serial != phone.serial):
             raise _Refused(f"device '{serial}' not found" if serial else "no devices/emulators found")
         if phone.adb_stuck:
@@ -186,7 +187,7 @@ class AdbServer:
         stream.send(b"OKAY")
         while True:
             self._world.catch_up()
-            here = self._phone.adb_online and serial in (None, self._phone.serial)
+            here = self.phone.adb_online and serial in (None, self.phone.serial)
             if here != (wanted == "disconnect"):
                 stream.send(b"OKAY")
                 return
@@ -196,6 +197,17 @@ class AdbServer:
 
     # -- what the phone answers
 
+    def serve_service(self, connection: socket.socket, request: str) -> None:
+        """Serve one service of the phone on a connection of its own: OKAY first, or FAIL with the reason."""
+        stream = _AdbStream(connection)
+        self._world.catch_up()
+        try:
+            self._device_service(stream, request)
+        except _Refused as refusal:
+            stream.send(b"FAIL" + _block(str(refusal)))
+        except (OSError, EOFError, ValueError):
+            return
+
     def _device_service(self, stream: _AdbStream, request: str) -> None:
         name, _, argument = request.partition(":")
         if name == "shell" or name.startswith("shell,"):
@@ -203,7 +215,7 @@ class AdbServer:
             self._shell(stream, argument, v2="v2" in name.split(","))
         elif name == "sync":
             stream.send(b"OKAY")
-            _Sync(stream, self._phone, self._pushed).serve()
+            _Sync(stream, self.phone, self._pushed).serve()
         elif name == "root":
             stream.send(b"OKAY")
             self._become_root(stream)
@@ -218,11 +230,11 @@ class AdbServer:
             return send
 
         world = self._world
-        steps = self._phone.shell(command, sender(_STDOUT), sender(_STDERR))
-        world.time.sleep(self._phone.constants.timing.shell_s)
+        steps = self.phone.shell(command, sender(_STDOUT), sender(_STDERR))
+        world.time.sleep(self.phone.constants.timing.shell_s)
         while True:
             world.catch_up()
-            if not self._phone.adb_online:
+            if not self.phone.adb_online:
                 steps.close()
                 return
             try:
@@ -248,7 +260,7 @@ class AdbServer:
         raise EOFError("the client gave up")
 
     def _become_root(self, stream: _AdbStream) -> None:
-        phone = self._phone
+        phone = self.phone
         if phone.root != "adbd":
             stream.send(b"adbd cannot run as root in production builds\n")
             return
@@ -266,7 +278,7 @@ class _Sync:
 
     def __init__(self, stream: _AdbStream, phone: SimPhone, pushed: Callable[[_AdbStream, str], None]) -> None:
         self._stream = stream
-        self._phone = phone
+        self.phone = phone
         self._pushed = pushed
 
     def serve(self) -> None:
@@ -289,22 +301,22 @@ class _Sync:
         self._stream.send(b"FAIL" + struct.pack("<I", len(text)) + text.encode())
 
     def _stat(self, path: str) -> None:
-        file = self._phone.files.get(path)
+        file = self.phone.files.get(path)
         mode = 0o100000 | file.mode if file else 0
         self._stream.send(
             b"STAT" + struct.pack("<III", mode, len(file.content) if file else 0, file.written_s if file else 0)
         )
 
     def _take_time(self, n_bytes: int) -> None:
-        world = self._phone.world
-        world.time.sleep(n_bytes / self._phone.constants.timing.push_bytes_per_s)
+        world = self.phone.world
+        world.time.sleep(n_bytes / self.phone.constants.timing.push_bytes_per_s)
         world.catch_up()
-        if not self._phone.adb_online:
+        if not self.phone.adb_online:
             raise EOFError("USB has gone meanwhile")
 
     def _receive(self, path: str) -> None:
         try:
-            content = self._phone.files.read(path)
+            content = self.phone.files.read(path)
         except NoSuchFile:
             self._fail("open failed: No such file or directory")
             return
@@ -325,8 +337,8 @@ class _Sync:
         self._pushed(self._stream, path)
         self._take_time(len(content))
         try:
-            as_root = self._phone.adb_is_root
-            self._phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value, as_root=as_root)
+            as_root = self.phone.adb_is_root
+            self.phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value, as_root=as_root)
         except NoSuchFile:
             self._fail("couldn't create file: No such file or directory")
         except OSError as error:
