@@ -145,6 +145,7 @@ def show(outcomes: dict[str, dict[str, str]]) -> int:
 
 
 def _short(text: str) -> str:
+    text = " | ".join(text.splitlines())
     return text if len(text) <= 70 else f"{text[:50]}... ({len(text)} characters)"
 
 
