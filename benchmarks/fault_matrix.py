@@ -45,7 +45,7 @@ from lab.audit import audit
 from lab.campaign import CampaignPlan, measure
 from lab.errors import LabError
 from lab.plan import canary_tasks, sampled_tasks
-from lab.profile import BenchProfile, parse_profile
+from lab.profile import parse_profile
 from lab.truth_comparison import TruthMissing, compare, read_truths
 
 RESULTS = Path(__file__).with_name("results") / "fault_matrix.csv"
@@ -125,7 +125,7 @@ def run_case(faults: Sequence[str], seed: int) -> Outcome:
         place = Path(folder)
         n_killed = 0
         while not (place / "result.json").exists():
-            child = multiprocessing.get_context("fork").Process(target=_starts, args=(place, faults, seed, n_killed))
+            child = multiprocessing.get_context("fork").Process(target=_quietly, args=(place, faults, seed, n_killed))
             child.start()
             child.join(_CASE_TIMEOUT_S)
             if child.is_alive():
@@ -168,9 +168,26 @@ def _append(path: Path, line: str) -> None:
         file.write(line + "\n")
 
 
-def _starts(place: Path, faults: Sequence[str], seed: int, n_killed: int) -> None:
-    """Start the campaign until it is done; leaves result.json unless it is killed."""
+def _quietly(place: Path, faults: Sequence[str], seed: int, n_killed: int) -> None:
     logging.disable(logging.CRITICAL)
+    outcome = until_done(place, faults, seed, n_killed)
+    unfinished = place / "unfinished.json"
+    unfinished.write_text(json.dumps(outcome), encoding="utf-8")
+    unfinished.replace(place / "result.json")
+
+
+def until_done(place: Path, faults: Sequence[str], seed: int, n_killed: int = 0) -> dict[str, Any]:
+    """Start the campaign of a case until it is done.
+
+    Args:
+        place: empty folder for the database; or that of a process that was killed.
+        faults: names.
+        seed: of the campaign, the bench and the faults.
+        n_killed: how often a process of this case was killed already.
+
+    Returns:
+        The fields of its `Outcome`, without the wall time.
+    """
     plain = parse_profile(_PROFILE.format(seed=seed, truth=place / "truth.jsonl"), "faults")
     struck = place / "struck.txt"
     tasks = (*canary_tasks(1), *sampled_tasks(N_MODELS, seed, 0.0))
@@ -192,10 +209,7 @@ def _starts(place: Path, faults: Sequence[str], seed: int, n_killed: int) -> Non
                     benches[0].faults.mend()
         if benches:
             restored = _is_as_new(benches[0])
-    outcome = _outcome(place, plain, faults, seed, restored)
-    unfinished = place / "unfinished.json"
-    unfinished.write_text(json.dumps(outcome), encoding="utf-8")
-    unfinished.replace(place / "result.json")
+    return _outcome(place, faults, seed, restored)
 
 
 def _is_as_new(bench: SimulatedBench) -> bool:
@@ -214,7 +228,7 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split() if path.exists() else []
 
 
-def _outcome(place: Path, profile: BenchProfile, faults: Sequence[str], seed: int, restored: bool) -> dict[str, Any]:
+def _outcome(place: Path, faults: Sequence[str], seed: int, restored: bool) -> dict[str, Any]:
     struck, stops = _lines(place / "struck.txt"), _lines(place / "stops.txt")
     truths = read_truths(place / "truth.jsonl") if (place / "truth.jsonl").exists() else []
     with open_database(place / "lab.db") as db:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -258,8 +259,12 @@ def _traces(db: Database, evidence: Evidence) -> Check:
         if window.raw_path is None or window.raw_sha256 is None:
             problems.append(f"window {window.window_id} has no trace")
             continue
+        path = (db.files_dir / window.raw_path).resolve()
+        if not path.is_relative_to(db.files_dir.resolve()):
+            problems.append(f"window {window.window_id}: its trace is outside the folder of the record")
+            continue
         try:
-            raw = unpack(load_trace(db.files_dir / window.raw_path, window.raw_sha256))
+            raw = unpack(load_trace(path, window.raw_sha256))
         except (DbError, NotARawWindow) as error:
             problems.append(f"window {window.window_id}: {error}")
             continue
@@ -280,7 +285,9 @@ def _models(db: Database, evidence: Evidence) -> Check:
     n_kept, wanted = 0, {visit.model_sha256 for visit in evidence.trusted}
     for sha256 in sorted(wanted):
         path = db.files_dir / "models" / f"{sha256}.tflite"
-        if path.exists():
+        if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+            problems.append("a model has a hash that is none")
+        elif path.exists():
             n_kept += 1
             if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
                 problems.append(f"{path} is not what its name says")

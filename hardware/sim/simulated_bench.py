@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hardware.sim.adb_server import AdbServer
 from hardware.sim.constants import SimulationConstants, pixel4xl
@@ -44,6 +44,7 @@ class SimulatedBench:
         self.adb_server = AdbServer(self.phone)
         self.faults = FaultInjector(self, settings)
         self._lvpm: Any = None
+        self._truth_file: IO[str] | None = None
         if settings.truth_path is not None:
             # One line a run, flushed at once: it must survive a killed process.
             self._truth_file = settings.truth_path.open("a", buffering=1, encoding="utf-8")
@@ -53,6 +54,7 @@ class SimulatedBench:
 
     def _write_truth(self, truth: Truth) -> None:
         self.world.truths.append(truth)
+        assert self._truth_file is not None
         self._truth_file.write(json.dumps(asdict(truth)) + "\n")
 
     @property
@@ -84,6 +86,10 @@ class SimulatedBench:
     def close(self) -> None:
         """Switch the bench off."""
         self.adb_server.close()
+        if self._truth_file is not None:
+            with self.world.lock:
+                self.world.on_truth = self.world.truths.append
+                self._truth_file.close()
         if self._lvpm is not None:
             self._lvpm.close()
         self.time.close_stream()

@@ -64,15 +64,16 @@ def _print_json(found: list[tuple[CampaignRow, list[Check]]]) -> None:
 def _print(campaign: CampaignRow, checks: list[Check]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from lab.shown_text import marked_up
 
     console = Console(file=sys.stdout)
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
-    console.rule(f"{escape(campaign.name)}{mark}", align="left")
+    console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
     table = Table("check", "", "what was found", box=SIMPLE_HEAD, pad_edge=False)
     for check in checks:
-        found = escape(check.why) + (f"\n[dim]{escape(check.fix)}[/]" if check.fix else "")
+        found = marked_up(check.why) + (f"\n[dim]{marked_up(check.fix)}[/]" if check.fix else "")
         table.add_row(check.name, f"[{_STYLES[check.outcome]}]{check.outcome}[/]", found)
     console.print(table)
     counted = Counter(check.outcome for check in checks)

@@ -43,13 +43,14 @@ def incidents(
 def _print(found: list[ShownIncident]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from lab.shown_text import marked_up
 
     console = Console(file=sys.stdout)
     for name in dict.fromkeys(one.campaign for one in found):
         mine = [one for one in found if one.campaign == name]
-        console.rule(escape(name) + ("  [bold yellow]SIMULATED[/]" if mine[0].simulated else ""), align="left")
+        console.rule(marked_up(name) + ("  [bold yellow]SIMULATED[/]" if mine[0].simulated else ""), align="left")
         table = Table("when (UTC)", "what was seen", "done about it", "lost s", box=SIMPLE_HEAD, pad_edge=False)
         table.columns[0].no_wrap = True
         table.columns[3].justify = "right"
@@ -57,8 +58,8 @@ def _print(found: list[ShownIncident]) -> None:
             incident = one.incident
             window = "" if incident.window_id is None else f", window {incident.window_id}"
             when = f"{incident.at_utc:%Y-%m-%d %H:%M:%S}\n[dim]start {incident.session_id}{window}[/]"
-            what = escape(f"{incident.kind}: {incident.detail}")
-            table.add_row(when, what, escape(incident.action), f"{incident.lost_s:,.0f}")
+            what = marked_up(f"{incident.kind}: {incident.detail}")
+            table.add_row(when, what, marked_up(incident.action), f"{incident.lost_s:,.0f}")
         console.print(table)
         lost_s = sum(one.incident.lost_s for one in mine)
         n = f"{len(mine):,} incident{'s' if len(mine) != 1 else ''}"

@@ -112,6 +112,8 @@ class GivenBack(RuleBasedStateMachine):
         if not hasattr(self, "rig"):
             return
         try:
+            if self.held is not None:
+                self.held.__exit__(None, None, None)
             self.rig.pixel().give_back_leftovers()
             assert self.rig.lock_state() == self.before
         except HardwareError as error:
