@@ -395,9 +395,12 @@ class BenchSession:
 
     def _note_blame(self, task: TaskRow, incident: IncidentSpec) -> tuple[IncidentSpec, dict[int, TaskUpdate]]:
         """What becomes of a model under which the phone died: once may be chance, twice is the model's doing."""
-        mark = f"task {task.ordinal} ({task.model.name if task.model else 'new'})"
         known = incidents(self._db, self._campaign.campaign_id)
-        incident = replace(incident, kind=_PHONE_DIED, detail=f"the phone restarted while it ran {mark}")
+        incident = replace(
+            incident,
+            kind=_PHONE_DIED,
+            detail=f"the phone restarted while it ran model {task.ordinal + 1} of the campaign",
+        )
         if not any(before.kind == _PHONE_DIED and before.detail == incident.detail for before in known):
             return incident, {}
         # It explains the windows that failed: they say nothing of the bench.
