@@ -14,12 +14,12 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import adbutils
 from adbutils import AdbError
 from adbutils._adb import AdbConnection
 
-from hardware.adb_server import server_answers
+from hardware.adb_server import AskingClient
 from hardware.clock import Clock, Deadline
 from hardware.errors import (
     AdbLost,
@@ -31,6 +31,9 @@ from hardware.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+MakeClient = Callable[..., Any]
+"""Makes an adbutils client from host, port and `socket_timeout`."""
 
 _PIECE_BYTES = 65536
 _TRANSFER_TIMEOUT_S = 30.0
@@ -50,16 +53,18 @@ class CommandResult:
     exit_code: int
 
 
-def phone_states(host: str, port: int) -> dict[str, str]:
+def phone_states(host: str, port: int, make_client: MakeClient = AskingClient) -> dict[str, str]:
     """Serial number -> state ("device", "unauthorized", "offline", ...) of every phone the adb server sees.
+
+    Args:
+        host, port: of the adb server.
+        make_client: makes the client; as `adbutils.AdbClient`.
 
     Raises:
         PhoneNotFound: there is no adb server.
     """
     try:
-        # adbutils would start one by itself, of whatever version and on whatever port.
-        server_answers(host, port)
-        client = adbutils.AdbClient(host, port, socket_timeout=_SERVER_TIMEOUT_S)
+        client = make_client(host, port, socket_timeout=_SERVER_TIMEOUT_S)
         return {info.serial: info.state for info in client.list()}
     except (AdbError, OSError) as error:
         raise PhoneNotFound(
@@ -96,6 +101,7 @@ class AdbLink:
         clock: for waits.
         serial: which phone; None if exactly one is connected.
         host, port: of the adb server.
+        make_client: makes clients of it; as `adbutils.AdbClient`.
         start_server: starts the server anew.
         transfer_timeout_s: longest silence while a file is sent or fetched, by the computer's clock.
 
@@ -109,14 +115,15 @@ class AdbLink:
         serial: str | None = None,
         host: str = "127.0.0.1",
         port: int = 5037,
+        make_client: MakeClient = AskingClient,
         *,
         start_server: Callable[[], None] = lambda: None,
         transfer_timeout_s: float = _TRANSFER_TIMEOUT_S,
-    ):
+    ) -> None:
         self.clock = clock
-        self._host, self._port = host, port
+        self._host, self._port, self._make_client = host, port, make_client
         self._start_server, self._transfer_timeout_s = start_server, transfer_timeout_s
-        self.serial = _choose(phone_states(host, port), serial)
+        self.serial = _choose(phone_states(host, port, make_client), serial)
         self.name = f"phone {self.serial}"
         self._device = self._client().device(serial=self.serial)
         self._root_prefix: tuple[str, ...] = ()
@@ -135,7 +142,6 @@ class AdbLink:
         """
         line = shlex.join([*self._root_prefix, command]) if self._root_prefix else command
         try:
-            server_answers(self._host, self._port)
             answer = self._device.shell2(line, timeout=timeout_s, v2=True)
         except (AdbError, EOFError, OSError) as error:
             raise AdbLost(self.name, f"run `{command}`", str(error) or "cut off", _CABLE_HINT) from error
@@ -180,7 +186,6 @@ class AdbLink:
     @contextmanager
     def _sync(self, operation: str) -> Iterator[AdbConnection]:
         try:
-            server_answers(self._host, self._port)
             connection = self._device.open_transport(timeout=self._transfer_timeout_s)
             with connection:
                 connection.conn.settimeout(self._transfer_timeout_s)
@@ -241,7 +246,7 @@ class AdbLink:
     def state(self) -> str:
         """The phone's state as the adb server lists it; "" if it is not listed, or if there is no server."""
         try:
-            return phone_states(self._host, self._port).get(self.serial, "")
+            return phone_states(self._host, self._port, self._make_client).get(self.serial, "")
         except PhoneNotFound:
             return ""
 
@@ -252,7 +257,6 @@ class AdbLink:
             AdbLost: the server does not do it.
         """
         try:
-            server_answers(self._host, self._port)
             with self._client().make_connection() as connection:
                 connection.send_command("host:reconnect-offline")
                 connection.check_okay()
@@ -266,32 +270,31 @@ class AdbLink:
             AdbLost: it does not start.
         """
         try:
-            server_answers(self._host, self._port)
             self._client().server_kill()
             self._wait_server_gone()
         except (AdbError, EOFError, OSError) as error:
             log.info("the adb server has gone, or does not end: %s", error)
         try:
             self._start_server()
-            server_answers(self._host, self._port)
-        except OSError as error:
+            self._client().server_version()
+        except (AdbError, EOFError, OSError) as error:
             raise AdbLost(self.name, "start the adb server", str(error), "Start it: `adb start-server`.") from error
 
     def _wait_server_gone(self) -> None:
         deadline = Deadline(self.clock, _SERVER_ENDS_S)
         while not deadline.passed:
-            server_answers(self._host, self._port)
+            self._client().server_version()
             self.clock.sleep(_GONE_POLL_S)
 
     def _expect_server(self) -> None:
         try:
-            server_answers(self._host, self._port)
-        except OSError as error:
+            self._client().server_version()
+        except (AdbError, EOFError, OSError) as error:
             hint = "Start the adb server: `adb start-server`."
             raise AdbLost(self.name, "wait for the phone", f"the adb server has gone: {error}", hint) from error
 
-    def _client(self) -> adbutils.AdbClient:
-        return adbutils.AdbClient(self._host, self._port, socket_timeout=_SERVER_TIMEOUT_S)
+    def _client(self) -> Any:
+        return self._make_client(self._host, self._port, socket_timeout=_SERVER_TIMEOUT_S)
 
     def wait_gone(self, timeout_s: float, *, required: bool = True) -> None:
         """Wait until adb no longer lists the phone.

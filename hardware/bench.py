@@ -129,6 +129,7 @@ def open_bench(settings: BenchSettings) -> Iterator[Bench]:
 
 def _real(settings: BenchSettings) -> _Devices:
     clock = RealClock()
+    _ensure_adb_server()
 
     def open_meter() -> PowerMeter:
         if settings.meter_kind == "lvpm":
@@ -149,6 +150,17 @@ def _real(settings: BenchSettings) -> _Devices:
         start_adb_server=lambda: start_server(ADB_PORT),
         transfer_timeout_s=_TRANSFER_TIMEOUT_S,
     )
+
+
+def _ensure_adb_server() -> None:
+    """Start the adb server if there is none; that it cannot be started is said by whoever asks it."""
+    try:
+        server_answers(ADB_HOST, ADB_PORT)
+    except OSError:
+        try:
+            start_server(ADB_PORT)
+        except OSError as error:
+            log.error("the adb server cannot be started: %s", error)
 
 
 def _simulated(settings: BenchSettings) -> _Devices:
@@ -189,7 +201,6 @@ def _feed(meter: PowerMeter, supply: Supply) -> None:
 def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
     """Connect to the phone; one that has just been given power is waited for."""
     deadline = Deadline(devices.clock, _BOOT_TIMEOUT_S)
-    _ensure_adb_server(devices)
     while True:
         states = phone_states(devices.adb_host, devices.adb_port)
         wanted = states if settings.phone_serial is None else {settings.phone_serial: states.get(settings.phone_serial)}
@@ -211,17 +222,6 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
         raise
     wait_booted(link, devices.clock)
     return Pixel(link, devices.clock, devices.simulated)
-
-
-def _ensure_adb_server(devices: _Devices) -> None:
-    """Start the adb server if there is none; that it cannot be started is said by whoever asks it."""
-    try:
-        server_answers(devices.adb_host, devices.adb_port)
-    except OSError:
-        try:
-            devices.start_adb_server()
-        except OSError as error:
-            log.error("the adb server cannot be started: %s", error)
 
 
 def _hand_back(meter: PowerMeter) -> None:

@@ -103,7 +103,9 @@ def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> Abstract
     n_starts = sum(count_sessions(db, campaign_id) for campaign_id in mine)
     if simulated is None or (n_starts and not simulated.fault_rate):
         return nullcontext(db)
-    return struck(db, simulated.faults, simulated.fault_seed + n_starts, simulated.fault_rate)
+    # The rate is that of all faults together; each that hits the record has its share.
+    rate = simulated.fault_rate / max(1, len(simulated.faults))
+    return struck(db, simulated.faults, simulated.fault_seed + n_starts, rate)
 
 
 def _as_file_name(name: str) -> str:
