@@ -10,7 +10,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from hardware.bench import Bench
 from hardware.errors import HardwareError
 from hardware.phone import QueuedModel
 from lab.analysis import AnalysedWindow, WindowUnusable, analyse, bench_trouble, distrusted
+from lab.blame import blame, died_under
 from lab.canary import CanaryAlarm, CanaryCharts, CanaryVisit
 from lab.energy import ANALYSIS_VERSION
 from lab.errors import CampaignStopped, MixedConditions
@@ -54,7 +55,6 @@ from lab.window import WindowRun, run_window
 log = logging.getLogger(__name__)
 
 _ALARMS_IN_A_ROW = 2
-_PHONE_DIED = "phone_died"
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,9 @@ class BenchSession:
             analysed = analyse(run.raw, self._profile, run.trace)
         except WindowUnusable as error:
             measures = window_measures(run, None, stored)
-            self._note_failed(window_id, run, error, measures, blamed=self._blamed(tasks, error))
+            self._note_failed(
+                window_id, run, error, measures, died_under(self._bench.phone, self._boot_id, tasks, error)
+            )
             return
         by_order = dict(enumerate(tasks))
         trouble = bench_trouble(analysed.visits, {o for o, task in by_order.items() if task.role == "canary"})
@@ -382,40 +384,13 @@ class BenchSession:
                 "Look at the bench (leads, fan, what runs on the phone); then the same command continues.",
             )
 
-    def _blamed(self, tasks: list[TaskRow], error: WindowUnusable) -> TaskRow | None:
-        """The model that ran as the phone restarted by itself; None if it did not, or if a canary ran."""
-        if error.unfinished is None or not 0 <= error.unfinished < len(tasks):
-            return None
-        task = tasks[error.unfinished]
-        try:
-            restarted = self._bench.phone.boot_id() != self._boot_id
-        except HardwareError:
-            return None
-        return task if restarted and task.role != "canary" else None
-
-    def _note_blame(self, task: TaskRow, incident: IncidentSpec) -> tuple[IncidentSpec, dict[int, TaskUpdate]]:
-        """What becomes of a model under which the phone died: once may be chance, twice is the model's doing."""
-        known = incidents(self._db, self._campaign.campaign_id)
-        incident = replace(
-            incident,
-            kind=_PHONE_DIED,
-            detail=f"the phone restarted while it ran model {task.ordinal + 1} of the campaign",
-        )
-        if not any(before.kind == _PHONE_DIED and before.detail == incident.detail for before in known):
-            return incident, {}
-        # It explains the windows that failed: they say nothing of the bench.
-        self._failures_in_a_row = 0
-        failure = "it restarts the phone: twice the phone died while it ran"
-        update = TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure)
-        return replace(incident, action="the model is left out"), {task.task_id: update}
-
     def _note_failed(
         self,
         window_id: int,
         run: WindowRun,
         error: Exception | None,
         measures: WindowMeasures | None = None,
-        blamed: TaskRow | None = None,
+        suspect: TaskRow | None = None,
     ) -> None:
         self._is_ready = False
         self._failures_in_a_row += 1
@@ -428,9 +403,13 @@ class BenchSession:
             action=action,
             lost_s=run.times.duration_s,
         )
-        updates: dict[int, TaskUpdate] = {}
-        if blamed is not None:
-            incident, updates = self._note_blame(blamed, incident)
+        blamed = None
+        if suspect is not None:
+            blamed = blame(suspect, incident, incidents(self._db, self._campaign.campaign_id))
+            incident = blamed.incident
+            if blamed.update is not None:
+                # It explains the windows that failed: they say nothing of the bench.
+                self._failures_in_a_row = 0
         if measures is None:
             stored = store_trace(self._db.files_dir, [run.packets]) if run.packets else None
             measures = window_measures(run, None, stored)
@@ -442,8 +421,8 @@ class BenchSession:
             self._bench.clock.utc(),
             measures=measures,
             incidents=[*(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries), incident],
-            blamed_task_ids=[blamed.task_id] if blamed is not None else [],
-            task_updates=updates,
+            blamed_task_ids=[blamed.task.task_id] if blamed else [],
+            task_updates={blamed.task.task_id: blamed.update} if blamed and blamed.update else {},
         )
         if self._failures_in_a_row >= limit:
             hint = getattr(error, "hint", "Run `lab doctor`.")
