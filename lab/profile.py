@@ -215,6 +215,8 @@ class _Document(_Section):
                 f"tool.min_secs + tool.warmup_secs = {self.tool.min_secs + self.tool.warmup_secs:g} "
                 f"must be at least window.pulse_s + 0.3 = {self.window.pulse_s + 0.3:g}"
             )
+        if self.simulated is not None and self.simulated.faults and self.meter.kind != "hvpm":
+            raise ValueError(f"simulated.faults are those of an hvpm; meter.kind = {self.meter.kind!r}")
         return self
 
 
@@ -292,6 +294,11 @@ class BenchProfile:
             raise ProfileError(
                 f"Bench {self.name} is a real one: nothing can be made to go wrong on it.",
                 "Name a simulated bench: --bench simulated.",
+            )
+        if self.meter.kind != "hvpm":
+            raise ProfileError(
+                f"Faults are made for a bench with an hvpm; bench {self.name} has an {self.meter.kind}.",
+                'Set [meter] kind = "hvpm", or leave --fault out.',
             )
         values = self.simulated.model_dump() | {"faults": tuple(names), "fault_seed": seed, "fault_rate": rate}
         try:

@@ -186,7 +186,7 @@ def _cut_off(of: Surroundings) -> str:
     """A command that runs as the phone goes is lost, not cut short without a word."""
     if of.unplug is None or of.plug is None:
         return "cannot be tried"
-    command = "echo begun; sleep 8; echo ended"
+    command = "echo begun; sleep 4; echo ended"
     try:
         _later(of.unplug)
         text = of.link.run(command, check=False).stdout

@@ -20,7 +20,7 @@ from hardware.sim.fault_strikes import STRIKES
 from hardware.sim.faults import FAULTS
 from lab.cli import app, register
 from lab.errors import ProfileError
-from lab.profile import load_profile
+from lab.profile import load_profile, parse_profile
 
 MATRIX = Path(__file__).resolve().parents[2] / "benchmarks" / "fault_matrix.py"
 HANDFUL = (
@@ -107,6 +107,16 @@ def test_nothing_can_be_made_to_go_wrong_on_a_real_bench(tmp_path: Path) -> None
     with pytest.raises(ProfileError, match="real one") as raised:
         load_profile(str(profile)).with_faults(["adb_gone"], 1)
     assert "--bench simulated" in raised.value.hint
+
+
+@pytest.mark.parametrize("in_profile", [True, False])
+def test_faults_of_another_meter_than_they_are_made_for_are_refused(in_profile: bool) -> None:
+    text = 'name = "x"\n[meter]\nkind = "lvpm"\n[simulated]\n'
+    with pytest.raises(ProfileError, match="hvpm"):
+        if in_profile:
+            parse_profile(text + 'faults = ["adb_gone"]\n', "x")
+        else:
+            parse_profile(text, "x").with_faults(["adb_gone"], 1)
 
 
 def test_the_same_seed_strikes_at_the_same_moment(tmp_path: Path) -> None:
