@@ -112,11 +112,9 @@ def test_nothing_can_be_made_to_go_wrong_on_a_real_bench(tmp_path: Path) -> None
 @pytest.mark.parametrize("in_profile", [True, False])
 def test_faults_of_another_meter_than_they_are_made_for_are_refused(in_profile: bool) -> None:
     text = 'name = "x"\n[meter]\nkind = "lvpm"\n[simulated]\n'
+    plain = parse_profile(text, "x")
     with pytest.raises(ProfileError, match="hvpm"):
-        if in_profile:
-            parse_profile(text + 'faults = ["adb_gone"]\n', "x")
-        else:
-            parse_profile(text, "x").with_faults(["adb_gone"], 1)
+        _ = parse_profile(f'{text}faults = ["adb_gone"]\n', "x") if in_profile else plain.with_faults(["adb_gone"], 1)
 
 
 def test_the_same_seed_strikes_at_the_same_moment(tmp_path: Path) -> None:
