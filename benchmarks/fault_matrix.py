@@ -23,7 +23,7 @@ import unittest.mock
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +320,13 @@ def known(path: Path) -> list[Outcome]:
     kinds = {field.name: field.type for field in fields(Outcome)}
     read = {"int": int, "float": float, "bool": lambda text: text == "True", "str": str}
     with path.open(newline="", encoding="utf-8") as file:
-        return [Outcome(**{n: read[str(kinds[n])](v) for n, v in row.items()}) for row in csv.DictReader(file)]
+        found = [Outcome(**{n: read[str(kinds[n])](v) for n, v in row.items()}) for row in csv.DictReader(file)]
+    # Held anew against the catalogue, which may have learnt more signs since.
+    return [replace(one, unnoticed=_unnoticed(one.struck, one.signals)) for one in found]
+
+
+def _unnoticed(struck: str, signals: str) -> str:
+    return "+".join(n for n in struck.split("+") if n and not _noticed(n, set(signals.split("; "))))
 
 
 def keep(path: Path, outcome: Outcome) -> None:

@@ -47,7 +47,7 @@ from lab.model_files import ModelBuilder, ReadyModel
 from lab.plan import VisitNoiseEstimate, arrange, decide, noise_estimate
 from lab.profile import BenchProfile
 from lab.raw_window import pack
-from lab.records import drops_incident, energy_row, incident_of, visit_spec, window_measures
+from lab.records import energy_row, flaws, incident_of, visit_spec, window_measures
 from lab.recovery import make_ready, stops_for_a_person
 from lab.steps import Observer, Step, step_of
 from lab.window import WindowRun, run_window
@@ -335,7 +335,7 @@ class BenchSession:
                 task_updates=self._updates(by_order, analysed),
                 incidents=[
                     *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
-                    *drops_incident(analysed, self._bench.clock.utc()),
+                    *flaws(analysed, self._profile.gates.max_usb_v, self._bench.clock.utc()),
                 ],
             ),
         )

@@ -96,12 +96,25 @@ def incident_of(recovery: Recovery, at_utc: datetime) -> IncidentSpec:
     )
 
 
-def drops_incident(analysed: AnalysedWindow, at_utc: datetime) -> list[IncidentSpec]:
-    """That the meter lost samples in a window that is otherwise whole; empty if it lost none."""
-    if not analysed.n_dropped:
-        return []
-    detail = f"{analysed.n_dropped:,} of {analysed.n_samples:,} samples were lost: the host was late"
-    return [IncidentSpec(at_utc=at_utc, kind="drops", detail=detail, action="each run was judged by itself")]
+def flaws(analysed: AnalysedWindow, usb_limit_v: float, at_utc: datetime) -> list[IncidentSpec]:
+    """What was not as it should be in a window that is otherwise whole: samples lost, USB on between the sync codes.
+
+    Args:
+        analysed: the window.
+        usb_limit_v: from which voltage on USB counts as on.
+        at_utc: now.
+    """
+    found = []
+    if analysed.n_dropped:
+        found.append(
+            ("drops", f"{analysed.n_dropped:,} of {analysed.n_samples:,} samples were lost: the host was late")
+        )
+    if analysed.usb_max_v > usb_limit_v:
+        found.append(("usb_on", f"USB had {analysed.usb_max_v:.2f} V for a while although it was cut"))
+    return [
+        IncidentSpec(at_utc=at_utc, kind=kind, detail=detail, action="each run was judged by itself")
+        for kind, detail in found
+    ]
 
 
 def window_measures(run: WindowRun, analysed: AnalysedWindow | None, stored: StoredTrace | None) -> WindowMeasures:

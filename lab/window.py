@@ -21,7 +21,7 @@ from hardware.errors import (
     PassthroughStuck,
     TransientError,
 )
-from hardware.meter import Passthrough, Recording, Trace
+from hardware.meter import Glimpse, Passthrough, Recording, Trace
 from hardware.phone import ClockReading, QueuedModel
 from lab.profile import BenchProfile
 from lab.raw_window import RawWindow
@@ -198,6 +198,7 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
         if recording.failure is not None:
             raise recording.failure
         glimpse = recording.glimpse()
+        _check_protection(bench, glimpse)
         if glimpse.calibrated:
             check_output(bench, glimpse.supply_v, profile)
         if glimpse.calibrated and glimpse.usb_v < profile.gates.max_usb_v:
@@ -217,6 +218,16 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
                 "Is the phone's cable in the meter's USB port? Run `lab doctor --passthrough`.",
             )
         bench.clock.sleep(0.5)
+
+
+def _check_protection(bench: Bench, glimpse: Glimpse) -> None:
+    if glimpse.over_current:
+        raise OverCurrent(
+            f"meter {bench.meter.info.serial}",
+            "sample",
+            "the over-current or thermal flag is set: the output is off",
+            "Look for a short or a hot meter before switching on again.",
+        )
 
 
 def check_output(bench: Bench, measured_v: float, profile: BenchProfile) -> None:
@@ -251,13 +262,7 @@ def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProf
         if recording.failure is not None:
             raise recording.failure
         glimpse = recording.glimpse()
-        if glimpse.over_current:
-            raise OverCurrent(
-                f"meter {bench.meter.info.serial}",
-                "sample",
-                "the over-current or thermal flag is set: the output is off",
-                "Look for a short or a hot meter before switching on again.",
-            )
+        _check_protection(bench, glimpse)
         sight = watch.see(clock.now_s(), glimpse)
         if sight is Sight.DONE:
             return

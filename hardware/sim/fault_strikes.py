@@ -139,7 +139,9 @@ def _clock_lies(bench: SimulatedBench, faults: FaultInjector, rng: np.random.Gen
 
 
 def _wakeups(bench: SimulatedBench, faults: FaultInjector, rng: np.random.Generator) -> None:
-    bench.phone.disturb(0.25, float(rng.uniform(5.0, 15.0)))
+    # From about the first run on.
+    begin_s = bench.world.now_s + float(rng.uniform(7.0, 10.0))
+    bench.world.at(begin_s, lambda: bench.phone.disturb(0.25, float(rng.uniform(8.0, 15.0))))
 
 
 def _clock_steps(bench: SimulatedBench, faults: FaultInjector, rng: np.random.Generator) -> None:

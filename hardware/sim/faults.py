@@ -82,7 +82,10 @@ _ALL: tuple[Fault, ...] = (
         "the meter's USB is unplugged, and back after 20 s",
         "meter",
         "unplugged",
-        shows=("incident UsbLost",),
+        shows=(
+            "incident UsbLost",
+            "incident NotCalibrated",
+        ),
     ),
     Fault(
         "meter_gone",
@@ -90,7 +93,10 @@ _ALL: tuple[Fault, ...] = (
         "meter",
         "unplugged",
         lasting=True,
-        shows=("incident UsbLost",),
+        shows=(
+            "incident UsbLost",
+            "incident MeterNotFound",
+        ),
     ),
     Fault(
         "no_calibration",
@@ -113,7 +119,7 @@ _ALL: tuple[Fault, ...] = (
         "meter",
         "unplugged",
         shows=(
-            "gate usb_on",
+            "incident usb_on",
             "incident WindowUnusable",
             "incident PassthroughStuck",
         ),
@@ -173,7 +179,7 @@ _ALL: tuple[Fault, ...] = (
         "wakeups",
         "something wakes up three times a second for a while",
         "phone",
-        "unplugged",
+        "sampling",
         shows=(
             "gate bursts",
             "gate error",
