@@ -52,6 +52,13 @@ RESULTS = Path(__file__).with_name("results") / "fault_matrix.csv"
 N_MODELS, MOST_STARTS = 6, 8
 WRONG_FRAC, WRONG_CLOCK_FRAC = 0.015, 0.04
 _CASE_TIMEOUT_S = 400.0
+_COST_A_WINDOW = frozenset(
+    f"incident {kind}"
+    for kind in (
+        *("AdbLost", "UsbLost", "CommandFailed", "NotCalibrated", "PassthroughStuck", "WindowUnusable", "OverCurrent"),
+        *("MeterFault", "MeterNotFound", "phone_died", "session_lost", "quarantine"),
+    )
+)
 _PROFILE = """
 name = "faults"
 [phone]
@@ -363,11 +370,24 @@ def report(outcomes: Sequence[Outcome]) -> None:
             f"{mean['runs_lost']:>6.1f}{mean['n_starts']:>7.1f}{bench_s:>9.0f}{wall_s:>8.1f}"
             f"{max(o.worst_frac for o in group):>9.2%}  {_words(name, group)}"
         )
-    bad = [o for o in outcomes if o.unnoticed or o.wrong or o.missing or o.twice or not o.phone_restored or o.audit]
+    masked = [o for o in outcomes if o.unnoticed and _is_masked(o)]
+    print(
+        f"\n{len(masked)} pairs with a fault that left no sign of its own, because the other one cost the whole window:"
+    )
+    for o in masked:
+        print(f"  {o.faults} seed {o.seed}: {o.unnoticed}; the record says {o.signals}")
+    unseen = {id(o) for o in outcomes if o.unnoticed} - {id(o) for o in masked}
+    bad = [o for o in outcomes if o.wrong or o.missing or o.twice or not o.phone_restored or o.audit or id(o) in unseen]
     print(f"\n{len(outcomes)} cases, {len(bad)} with something wrong, missing, twice, unseen or not given back:")
     for o in bad:
         what = f"wrong {o.wrong}, missing {o.missing}, twice {o.twice}, unseen {o.unnoticed or '-'}"
         print(f"  {o.faults} seed {o.seed}: {what}, restored {o.phone_restored}, audit {o.audit or 'passed'}")
+
+
+def _is_masked(outcome: Outcome) -> bool:
+    """Two faults struck, one has left its sign, and a window was lost to it: what else was wrong in there is gone."""
+    struck, unnoticed = set(outcome.struck.split("+")), set(outcome.unnoticed.split("+"))
+    return bool(struck - unnoticed) and any(signal in _COST_A_WINDOW for signal in outcome.signals.split("; "))
 
 
 def _words(name: str, group: Sequence[Outcome]) -> str:

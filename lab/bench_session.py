@@ -335,7 +335,7 @@ class BenchSession:
                 task_updates=self._updates(by_order, analysed),
                 incidents=[
                     *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
-                    *flaws(analysed, self._profile.gates.max_usb_v, self._bench.clock.utc()),
+                    *self._flaws(run, analysed.usb_max_v),
                 ],
             ),
         )
@@ -420,13 +420,20 @@ class BenchSession:
             str(error),
             self._bench.clock.utc(),
             measures=measures,
-            incidents=[*(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries), incident],
+            incidents=[
+                *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
+                *self._flaws(run, 0.0),
+                incident,
+            ],
             blamed_task_ids=[blamed.task.task_id] if blamed else [],
             task_updates={blamed.task.task_id: blamed.update} if blamed and blamed.update else {},
         )
         if self._failures_in_a_row >= limit:
             hint = getattr(error, "hint", "Run `lab doctor`.")
             raise CampaignStopped(f"{limit} windows failed in a row, the last because of: {error}", hint) from error
+
+    def _flaws(self, run: WindowRun, usb_max_v: float) -> list[IncidentSpec]:
+        return flaws(run, usb_max_v, self._profile.gates.max_usb_v, self._bench.clock.utc())
 
     def _incident(self, kind: str, detail: str, action: str, lost_s: float = 0.0) -> None:
         assert self._session_id is not None

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
-from db.queries import count_sessions, list_campaigns, progress
+from db.evidence import sessions_of
+from db.queries import count_sessions, incidents, list_campaigns, progress
 from db.record_faults import struck
 from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
@@ -85,7 +86,8 @@ def measure(
         _reopen_imprecise(db, campaign, profile)
         if retry_failed:
             log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))
-        if not peek(db, campaign.campaign_id, 1, profile.precision.max_visits):
+        nothing_left = not peek(db, campaign.campaign_id, 1, profile.precision.max_visits)
+        if nothing_left and not _phone_was_kept(db, campaign):
             return campaign
         observe(step_of(db, campaign, "opening the bench", 0.0))
         session_number = count_sessions(db, campaign.campaign_id)
@@ -106,6 +108,16 @@ def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> Abstract
     # The rate is that of all faults together; each that hits the record has its share.
     rate = simulated.fault_rate / max(1, len(simulated.faults))
     return struck(db, simulated.faults, simulated.fault_seed + n_starts, rate)
+
+
+def _phone_was_kept(db: Database, campaign: CampaignRow) -> bool:
+    """The last start died, or could not give the phone back: that is still to be done, even with nothing to measure."""
+    starts = sessions_of(db, campaign.campaign_id)
+    if not starts:
+        return False
+    last = starts[-1]
+    kept = {i.session_id for i in incidents(db, campaign.campaign_id) if i.kind == "settings_kept"}
+    return last.end_reason == "lost" or last.session_id in kept
 
 
 def _as_file_name(name: str) -> str:

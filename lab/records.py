@@ -96,23 +96,22 @@ def incident_of(recovery: Recovery, at_utc: datetime) -> IncidentSpec:
     )
 
 
-def flaws(analysed: AnalysedWindow, usb_limit_v: float, at_utc: datetime) -> list[IncidentSpec]:
-    """What was not as it should be in a window that is otherwise whole: samples lost, USB on between the sync codes.
+def flaws(run: WindowRun, usb_max_v: float, usb_limit_v: float, at_utc: datetime) -> list[IncidentSpec]:
+    """What was not as it should be in a window, whatever became of it: samples lost, USB on between the sync codes.
 
     Args:
-        analysed: the window.
+        run: the window.
+        usb_max_v: highest voltage on USB between the sync codes; 0 if that is not known.
         usb_limit_v: from which voltage on USB counts as on.
         at_utc: now.
     """
     found = []
-    if analysed.n_dropped:
-        found.append(
-            ("drops", f"{analysed.n_dropped:,} of {analysed.n_samples:,} samples were lost: the host was late")
-        )
-    if analysed.usb_max_v > usb_limit_v:
-        found.append(("usb_on", f"USB had {analysed.usb_max_v:.2f} V for a while although it was cut"))
+    if run.n_dropped:
+        found.append(("drops", f"{run.n_dropped:,} of {run.n_samples:,} samples were lost: the host was late"))
+    if usb_max_v > usb_limit_v:
+        found.append(("usb_on", f"USB had {usb_max_v:.2f} V for a while although it was cut"))
     return [
-        IncidentSpec(at_utc=at_utc, kind=kind, detail=detail, action="each run was judged by itself")
+        IncidentSpec(at_utc=at_utc, kind=kind, detail=detail, action="counted; each run is judged by itself")
         for kind, detail in found
     ]
 

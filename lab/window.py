@@ -63,6 +63,7 @@ class WindowRun:
         trace: its samples, decoded; None if the window failed.
         packets: what the meter had sent, kept also of a failed window.
         recoveries: what went wrong and was put right by itself.
+        n_samples, n_dropped: that the meter took, and of those lost; known of a failed window too.
     """
 
     times: WindowTimes = field(default_factory=WindowTimes)
@@ -71,6 +72,8 @@ class WindowRun:
     failure: HardwareError | None = None
     packets: bytes = b""
     recoveries: list[Recovery] = field(default_factory=list)
+    n_samples: int = 0
+    n_dropped: int = 0
 
 
 def run_window(
@@ -118,13 +121,20 @@ def _procedure(
             after = bench.phone.read_clock()
         except BaseException as error:
             run.packets = recording.raw()
+            if isinstance(error, HardwareError):
+                _count(run, recording.trace())
             _stop_queue_beside(bench, error)
             raise
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
     run.trace = recording.trace()
+    _count(run, run.trace)
     return _raw(bench, recording, (before, after), models, run.packets)
+
+
+def _count(run: WindowRun, trace: Trace) -> None:
+    run.n_samples, run.n_dropped = trace.n_total, trace.n_dropped
 
 
 def _stop_queue_beside(bench: Bench, error: BaseException) -> None:
