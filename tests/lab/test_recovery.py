@@ -9,7 +9,7 @@ import pytest
 from troubled_bench import TroubledBench, plan, profile, troubled_bench
 
 from db.queries import incidents, list_campaigns
-from hardware.errors import AdbLost, MeterFault, MeterNotFound
+from hardware.errors import AdbLost, MeterFault, MeterNotFound, SettingRefused
 from lab.campaign import measure
 
 
@@ -109,3 +109,23 @@ def test_a_model_that_kills_the_phone_is_left_out_until_a_person_gives_it_a_fres
     with bench.database() as db:
         measure(db, profile(), plan(4), retry_failed=True)
     assert bench.tasks == {"done": 4}
+
+
+def test_a_phone_that_was_not_given_back_at_the_end_is_by_the_next_start_with_nothing_left_to_measure(
+    bench: TroubledBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bench.phone_state()
+
+    def refuses(*arguments: object) -> None:
+        raise SettingRefused("phone", "give the settings back", "no", "Reboot the phone.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hardware.pixel.restore_settings", refuses)
+        with pytest.raises(SettingRefused):
+            bench.measure()
+    assert bench.tasks == {"done": 3}
+    assert bench.phone_state() != before
+    for _ in range(2):
+        bench.measure()
+        assert bench.phone_state() == before
+    assert [kind for kind, _ in bench.incidents] == ["settings_kept", "leftovers"]
