@@ -66,6 +66,12 @@ def test_every_fault_leaves_a_right_record(tmp_path: Path, name: str) -> None:
     assert_right(matrix().until_done(tmp_path, (name,), seed=2), (name,))
 
 
+@pytest.mark.slow
+def test_a_window_whose_canaries_were_all_rejected_proves_nothing_of_its_clock(tmp_path: Path) -> None:
+    """USB comes on while the canary runs, and the clock lies: the other rows look well."""
+    assert_right(matrix().until_done(tmp_path, ("usb_returns", "clock_lies"), seed=1002), ("usb_returns", "clock_lies"))
+
+
 def test_a_host_that_loses_its_power_goes_on_where_it_was(tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(MATRIX.parent)!r}); import fault_matrix as m, json, pathlib; " \
         "print(json.dumps(m.until_done(pathlib.Path(sys.argv[1]), ['power_loss'], 3, int(sys.argv[2]))))"  # fmt: skip
