@@ -67,9 +67,13 @@ def test_every_fault_leaves_a_right_record(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_window_whose_canaries_were_all_rejected_proves_nothing_of_its_clock(tmp_path: Path) -> None:
-    """USB comes on while the canary runs, and the clock lies: the other rows look well."""
-    assert_right(matrix().until_done(tmp_path, ("usb_returns", "clock_lies"), seed=1002), ("usb_returns", "clock_lies"))
+def test_a_window_whose_canaries_were_all_rejected_does_not_count(tmp_path: Path) -> None:
+    """USB comes on while the canary runs: nobody knows whether the clock of the other runs was the right one."""
+    found = matrix().until_done(tmp_path, ("usb_returns", "clock_lies"), seed=1002)
+    assert "incident quarantine" in found["signals"]
+    assert "gate no canary of the window can be trusted" in found["signals"]
+    assert found["worst_frac"] < 0.015
+    assert found["audit"] == ""
 
 
 def test_a_host_that_loses_its_power_goes_on_where_it_was(tmp_path: Path) -> None:
