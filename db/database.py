@@ -7,12 +7,12 @@ refuses what is another program's or a newer version's. It is the checkpoint of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
@@ -27,6 +27,14 @@ _BATCH = 500
 """Values in one IN (...) or one insert: below the limits of every engine."""
 
 
+TransactionStep = Literal["begin", "begun", "before commit", "committed"]
+TransactionHook = Callable[[TransactionStep, Session | None], None]
+
+
+def _nothing(step: TransactionStep, tx: Session | None) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Database:
     """An open database. Close it, or use it as a context manager. Not to be carried over a fork.
@@ -35,6 +43,7 @@ class Database:
         shown: its path or its URL without password, for messages.
         files_dir: where the large files of the record are (see `db.traces`).
         analysis_version: whose energies results are read with (see `db.analyses`); None: the newest of each visit.
+        at_transactions: called at each step of each writing transaction; for `db.record_faults`.
     """
 
     shown: str
@@ -42,6 +51,7 @@ class Database:
     _reader: Engine
     _writer: Engine
     analysis_version: int | None = None
+    at_transactions: TransactionHook = _nothing
 
     def seen_by(self, analysis_version: int | None) -> Database:
         """The same database with results as one analysis has them."""
@@ -54,9 +64,14 @@ class Database:
         Raises:
             DbError: see the tree; `Locked` when another process holds the lock for too long.
         """
-        with translated(self.shown), Session(self._writer) as tx, tx.begin():
-            tx.connection()
-            yield tx
+        with translated(self.shown):
+            self.at_transactions("begin", None)
+            with Session(self._writer) as tx, tx.begin():
+                tx.connection()
+                self.at_transactions("begun", tx)
+                yield tx
+                self.at_transactions("before commit", tx)
+            self.at_transactions("committed", None)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -69,6 +69,18 @@ def reopen(db: Database, task_ids: Sequence[int]) -> None:
             tx.execute(update(Task).where(Task.id.in_(ids), Task.state == "done").values(state="pending"))
 
 
+def revive(db: Database, campaign_id: int) -> int:
+    """Give the campaign's failed tasks a fresh start, with no attempt counted; returns how many there were.
+
+    Their visits stay in the record.
+    """
+    failed = (Task.campaign_id == campaign_id) & (Task.state == "failed")
+    with db.write() as tx:
+        ids = tx.scalars(select(Task.id).where(failed)).all()
+        tx.execute(update(Task).where(failed).values(state="pending", failure=None, n_attempts=0))
+        return len(ids)
+
+
 def done_tasks(db: Database, campaign_id: int) -> list[TaskRow]:
     """The architecture tasks that are done, by ordinal."""
     with db.read() as tx:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from sqlalchemy import func, select, update
@@ -32,6 +33,7 @@ from db.sessions import add_incident
 from db.tasks import release_session
 
 NOTHING_MEASURED = WindowMeasures()
+NO_UPDATES: Mapping[int, TaskUpdate] = MappingProxyType({})
 
 
 def start_window(db: Database, spec: WindowSpec) -> int:
@@ -88,12 +90,14 @@ def fail_window(
     measures: WindowMeasures = NOTHING_MEASURED,
     incidents: Sequence[IncidentSpec] = (),
     blamed_task_ids: Collection[int] = (),
+    task_updates: Mapping[int, TaskUpdate] = NO_UPDATES,
 ) -> None:
     """Record that a window brought nothing; the tasks claimed for it are pending again.
 
     Args:
         blamed_task_ids: tasks that count it as an attempt, so that a model that kills every window it is
             in comes to the end of its attempts.
+        task_updates: what becomes of some of its tasks.
 
     Raises:
         RecordRefused: the window is not running.
@@ -102,6 +106,7 @@ def fail_window(
         window = _running(tx, window_id)
         _end(window, state, reason, ended_utc, measures)
         _count_attempts(tx, blamed_task_ids)
+        _settle(tx, task_updates)
         release_session(tx, window.session_id)
         _add_incidents(tx, window, incidents)
 

@@ -7,6 +7,7 @@ when USB goes away.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import socket
 import struct
@@ -15,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import adbutils
 from adbutils import AdbError
 from adbutils._adb import AdbConnection
 
+from hardware.adb_server import AskingClient
 from hardware.clock import Clock, Deadline
 from hardware.errors import (
     AdbLost,
@@ -28,6 +29,8 @@ from hardware.errors import (
     PhoneUnauthorised,
     SeveralPhones,
 )
+
+log = logging.getLogger(__name__)
 
 MakeClient = Callable[..., Any]
 """Makes an adbutils client from host, port and `socket_timeout`."""
@@ -39,7 +42,7 @@ _TRANSFER_TIMEOUT_S = 30.0
 _GONE_POLL_S, _BACK_POLL_S = 0.1, 0.5
 _ROOT_TIMEOUT_S = 20.0
 # Without it adbutils waits for ever for a server that accepts and says nothing.
-_SERVER_TIMEOUT_S = 10.0
+_SERVER_TIMEOUT_S, _SERVER_ENDS_S = 10.0, 5.0
 _CABLE_HINT = "Check the USB cable and that the phone shows `device` in `adb devices`."
 
 
@@ -52,7 +55,7 @@ class CommandResult:
     exit_code: int
 
 
-def phone_states(host: str, port: int, make_client: MakeClient = adbutils.AdbClient) -> dict[str, str]:
+def phone_states(host: str, port: int, make_client: MakeClient = AskingClient) -> dict[str, str]:
     """Serial number -> state ("device", "unauthorized", "offline", ...) of every phone the adb server sees.
 
     Args:
@@ -101,6 +104,8 @@ class AdbLink:
         serial: which phone; None if exactly one is connected.
         host, port: of the adb server.
         make_client: makes clients of it; as `adbutils.AdbClient`.
+        start_server: starts the server anew.
+        transfer_timeout_s: longest silence while a file is sent or fetched, by the computer's clock.
 
     Raises:
         PhoneNotFound, SeveralPhones, PhoneUnauthorised.
@@ -112,13 +117,17 @@ class AdbLink:
         serial: str | None = None,
         host: str = "127.0.0.1",
         port: int = 5037,
-        make_client: MakeClient = adbutils.AdbClient,
+        make_client: MakeClient = AskingClient,
+        *,
+        start_server: Callable[[], None] = lambda: None,
+        transfer_timeout_s: float = _TRANSFER_TIMEOUT_S,
     ) -> None:
         self.clock = clock
         self._host, self._port, self._make_client = host, port, make_client
+        self._start_server, self._transfer_timeout_s = start_server, transfer_timeout_s
         self.serial = _choose(phone_states(host, port, make_client), serial)
         self.name = f"phone {self.serial}"
-        self._device = make_client(host, port, socket_timeout=_SERVER_TIMEOUT_S).device(serial=self.serial)
+        self._device = self._client().device(serial=self.serial)
         self._root_prefix: tuple[str, ...] = ()
 
     def run(self, command: str, *, check: bool = True, timeout_s: float = 30.0) -> CommandResult:
@@ -179,9 +188,9 @@ class AdbLink:
     @contextmanager
     def _sync(self, operation: str) -> Iterator[AdbConnection]:
         try:
-            connection = self._device.open_transport(timeout=_TRANSFER_TIMEOUT_S)
+            connection = self._device.open_transport(timeout=self._transfer_timeout_s)
             with connection:
-                connection.conn.settimeout(_TRANSFER_TIMEOUT_S)
+                connection.conn.settimeout(self._transfer_timeout_s)
                 connection.send_command("sync:")
                 connection.check_okay()
                 yield connection
@@ -237,8 +246,63 @@ class AdbLink:
         return b"".join(pieces)
 
     def state(self) -> str:
-        """The phone's state as the adb server lists it; "" if it is not listed."""
-        return phone_states(self._host, self._port, self._make_client).get(self.serial, "")
+        """The phone's state as the adb server lists it; "" if it is not listed, or if there is no server."""
+        try:
+            return phone_states(self._host, self._port, self._make_client).get(self.serial, "")
+        except PhoneNotFound:
+            return ""
+
+    def reconnect(self) -> None:
+        """Have the adb server drop the connections that it holds for broken, and make them anew.
+
+        Raises:
+            AdbLost: the server does not do it.
+        """
+        try:
+            with self._client().make_connection() as connection:
+                connection.send_command("host:reconnect-offline")
+                connection.check_okay()
+        except _LINK_ERRORS as error:
+            raise AdbLost(self.name, "reconnect", str(error) or "cut off", _CABLE_HINT) from error
+
+    def restart_server(self) -> None:
+        """End the adb server, if there is one, and start it anew.
+
+        Raises:
+            AdbLost: it does not start.
+        """
+        try:
+            self._end_server()
+            self._wait_server_gone()
+        except _LINK_ERRORS as error:
+            log.info("the adb server has gone, or does not end: %s", error)
+        try:
+            self._start_server()
+            self._client().server_version()
+        except _LINK_ERRORS as error:
+            raise AdbLost(self.name, "start the adb server", str(error), "Start it: `adb start-server`.") from error
+
+    def _end_server(self) -> None:
+        # adbutils' own `server_kill` first looks for a server beside the client's connections.
+        with self._client().make_connection() as connection:
+            connection.send_command("host:kill")
+            connection.check_okay()
+
+    def _wait_server_gone(self) -> None:
+        deadline = Deadline(self.clock, _SERVER_ENDS_S)
+        while not deadline.passed:
+            self._client().server_version()
+            self.clock.sleep(_GONE_POLL_S)
+
+    def _expect_server(self) -> None:
+        try:
+            self._client().server_version()
+        except _LINK_ERRORS as error:
+            hint = "Start the adb server: `adb start-server`."
+            raise AdbLost(self.name, "wait for the phone", f"the adb server has gone: {error}", hint) from error
+
+    def _client(self) -> Any:
+        return self._make_client(self._host, self._port, socket_timeout=_SERVER_TIMEOUT_S)
 
     def wait_gone(self, timeout_s: float, *, required: bool = True) -> None:
         """Wait until adb no longer lists the phone.
@@ -265,12 +329,15 @@ class AdbLink:
         """Wait until adb lists the phone as ready.
 
         Raises:
-            AdbLost: it did not come back in time.
+            AdbLost: it did not come back in time, or the adb server has gone.
         """
         deadline = Deadline(self.clock, timeout_s)
-        while self.state() != "device":
+        while (state := self.state()) != "device":
             if deadline.passed:
-                raise AdbLost(self.name, "wait for the phone", f"not back after {timeout_s:g} s", _CABLE_HINT)
+                seen = f"not back after {timeout_s:g} s" + (f", listed as {state}" if state else "")
+                raise AdbLost(self.name, "wait for the phone", seen, _CABLE_HINT)
+            if not state:
+                self._expect_server()
             self.clock.sleep(_BACK_POLL_S)
 
 

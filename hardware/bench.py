@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardware.adb import AdbLink, phone_states
+from hardware.adb_server import AskingClient, server_answers, start_server
 from hardware.clock import Clock, Deadline, RealClock
 from hardware.errors import HardwareError, PhoneNotFound
 from hardware.meter import Passthrough, PowerMeter, SupplyLimits
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _BOOT_TIMEOUT_S = 120.0
 _POLL_S = 1.0
+_TRANSFER_TIMEOUT_S = 30.0
+# In virtual time a transfer takes as long as the computer works on it: what is silent for so long hangs.
+_SIMULATED_TRANSFER_TIMEOUT_S = 6.0
 ADB_HOST, ADB_PORT = "127.0.0.1", 5037
 
 
@@ -46,6 +50,9 @@ class SimulationSettings:
         tool_dialect: whose output the tool prints: "tf1", "tf23", "tf" or "litert".
         paced: run with the computer's clock in place of virtual time.
         truth_path: file that gets a JSON line for each run's true energy; None for no file.
+        faults: names of what goes wrong on purpose (hardware.sim.faults).
+        fault_seed: decides when.
+        fault_rate: share of windows that a fault strikes in; 0: each fault once, in the first start.
     """
 
     seed: int
@@ -55,6 +62,9 @@ class SimulationSettings:
     root: str = "adbd"
     paced: bool = False
     truth_path: Path | None = None
+    faults: tuple[str, ...] = ()
+    fault_seed: int = 1
+    fault_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ class _Devices:
         usb_backend: makes a pyusb backend; None stands for the system's libusb.
         serial_path: path of an LVPM's port.
         open_serial, make_adb_client: as `serial.Serial` and `adbutils.AdbClient`.
+        start_adb_server: starts it anew where it has gone.
+        transfer_timeout_s: longest silence while a file is sent or fetched, by the computer's clock.
     """
 
     clock: Clock
@@ -103,8 +115,10 @@ class _Devices:
     serial_path: Callable[[], str]
     open_serial: Callable[..., Any]
     make_adb_client: Callable[..., Any]
+    start_adb_server: Callable[[], None]
     adb_host: str
     adb_port: int
+    transfer_timeout_s: float
     close: Callable[[], None]
 
 
@@ -145,35 +159,53 @@ def _devices(settings: BenchSettings, tape: Recorder | Player | None) -> _Device
 
 
 def _real(settings: BenchSettings) -> _Devices:
-    import adbutils
     import serial
 
+    _ensure_adb_server()
     return _Devices(
         clock=RealClock(),
         simulated=False,
         usb_backend=lambda: None,
         serial_path=lambda: settings.meter_port or "/dev/ttyACM0",
         open_serial=serial.Serial,
-        make_adb_client=adbutils.AdbClient,
+        make_adb_client=AskingClient,
+        start_adb_server=partial(start_server, ADB_PORT),
         adb_host=ADB_HOST,
         adb_port=ADB_PORT,
+        transfer_timeout_s=_TRANSFER_TIMEOUT_S,
         close=lambda: None,
     )
 
 
+def _ensure_adb_server() -> None:
+    """Start the adb server if there is none; that it cannot be started is said by whoever asks it."""
+    try:
+        server_answers(ADB_HOST, ADB_PORT)
+    except OSError:
+        try:
+            start_server(ADB_PORT)
+        except OSError as error:
+            log.error("the adb server cannot be started: %s", error)
+
+
 def _simulated(settings: BenchSettings) -> _Devices:
+    import serial
+
     from hardware.sim.simulated_bench import SimulatedBench
 
     assert settings.simulation is not None
     simulated = SimulatedBench(settings.simulation)
-    return replace(
-        _real(settings),
+    return _Devices(
         clock=simulated.time,
         simulated=True,
         usb_backend=simulated.usb_backend,
         serial_path=simulated.open_lvpm_port,
+        open_serial=serial.Serial,
+        make_adb_client=AskingClient,
+        start_adb_server=simulated.start_adb_server,
         adb_host="127.0.0.1",
         adb_port=simulated.adb_port,
+        transfer_timeout_s=_TRANSFER_TIMEOUT_S if settings.simulation.paced else _SIMULATED_TRANSFER_TIMEOUT_S,
         close=simulated.close,
     )
 
@@ -198,6 +230,7 @@ def _recorded(devices: _Devices, recorder: Recorder) -> _Devices:
         usb_backend=usb_backend,
         open_serial=partial(RecordedSerial, recorder),
         make_adb_client=partial(RecordedAdb, recorder, numbers),
+        start_adb_server=partial(recorder.call, "adb start", {}, devices.start_adb_server),
     )
 
 
@@ -208,6 +241,10 @@ def _replayed(player: Player) -> _Devices:
     from hardware.tape.usb import ReplayedUsb
 
     numbers = connection_numbers()
+
+    def start_adb_server() -> None:
+        player.take("adb start", {})
+
     return _Devices(
         clock=player,
         simulated=bool(player.session.get("simulated", True)),
@@ -215,8 +252,10 @@ def _replayed(player: Player) -> _Devices:
         serial_path=player.serial_path,
         open_serial=lambda path, *_, **__: ReplayedSerial(player, path),
         make_adb_client=lambda host, port, socket_timeout: ReplayedAdb(player, numbers, socket_timeout),
+        start_adb_server=start_adb_server,
         adb_host="",
         adb_port=0,
+        transfer_timeout_s=_TRANSFER_TIMEOUT_S,
         close=player.close,
     )
 
@@ -252,7 +291,13 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
         devices.clock.sleep(_POLL_S)
     try:
         link = AdbLink(
-            devices.clock, settings.phone_serial, devices.adb_host, devices.adb_port, devices.make_adb_client
+            devices.clock,
+            settings.phone_serial,
+            devices.adb_host,
+            devices.adb_port,
+            devices.make_adb_client,
+            start_server=devices.start_adb_server,
+            transfer_timeout_s=devices.transfer_timeout_s,
         )
     except PhoneNotFound as error:
         error.hint += f" It was waited for {_BOOT_TIMEOUT_S:g} s; a phone that is off must be switched on by hand."

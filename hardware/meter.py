@@ -212,6 +212,14 @@ class PowerMeter(Protocol):
         """The setting as the meter reports it."""
         ...
 
+    def reopen(self) -> None:
+        """Open the meter anew after its USB was lost: the same unit, with the same limits. Changes no setting of it.
+
+        Raises:
+            MeterNotFound: it is not back.
+        """
+        ...
+
     def recording(self) -> AbstractContextManager[Recording]:
         """Sample until the end of the block; the recording stays readable afterwards."""
         ...

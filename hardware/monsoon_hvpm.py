@@ -6,6 +6,7 @@ restarts silently and shares state between units. Sampling is `hvpm_reader`, dec
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from hardware.hvpm_reader import UsbRecording
 from hardware.meter import MeterInfo, Passthrough, SupplyLimits
 from hardware.monsoon_packets import HvpmScale
 from hardware.supply_guard import SupplyGuard
+
+log = logging.getLogger(__name__)
 
 VENDOR_ID, PRODUCT_ID = 0x2AB9, 0x0001
 MIN_V, MAX_V, MAX_A = 0.8, 13.5, 15.0
@@ -111,28 +114,44 @@ class HvpmMeter:
         chosen = _choose(serial, backend)
         self._name = f"meter {chosen}"
         self._guard = SupplyGuard(self._name, limits, meter_min_v=MIN_V, meter_max_v=MAX_V, meter_max_a=MAX_A)
-        device = usb.core.find(
-            custom_match=lambda d: (
-                d.idVendor == VENDOR_ID and d.idProduct == PRODUCT_ID and str(d.serial_number) == chosen
-            ),
-            backend=backend,
-        )
-        if device is None:
-            raise MeterNotFound(self._name, "open", "it has just gone", _UDEV_HINT)
+        self._backend = backend
         self._monsoon = HVPM.Monsoon()
-        try:
-            self._monsoon.Protocol = _Protocol(device)
-            self._device = device
-            self._stop_if_sampling()
-            self.info = self._identify(chosen, simulated)
-        except (usb.core.USBError, UsbLost) as error:
-            raise MeterNotFound(self._name, "open", str(error), _UDEV_HINT) from error
+        self.info = self._open(chosen, simulated)
         self._scale = HvpmScale(
             fine_scale=self.info.calibration["main_fine_scale"],
             coarse_scale=self.info.calibration["main_coarse_scale"],
             fine_zero_offset=self.info.calibration["main_fine_zero_offset"],
             coarse_zero_offset=self.info.calibration["main_coarse_zero_offset"],
         )
+
+    def _open(self, serial: str, simulated: bool) -> MeterInfo:
+        try:
+            device = usb.core.find(
+                custom_match=lambda d: (
+                    d.idVendor == VENDOR_ID and d.idProduct == PRODUCT_ID and str(d.serial_number) == serial
+                ),
+                backend=self._backend,
+            )
+            if device is None:
+                raise MeterNotFound(self._name, "open", "it is not plugged in", _UDEV_HINT)
+            self._monsoon.Protocol = _Protocol(device)
+            self._device = device
+            self._stop_if_sampling()
+            return self._identify(serial, simulated)
+        except (usb.core.USBError, UsbLost, ValueError) as error:
+            raise MeterNotFound(self._name, "open", str(error), _UDEV_HINT) from error
+
+    def reopen(self) -> None:
+        """Open the unit anew after its USB was lost.
+
+        Raises:
+            MeterNotFound: it is not back.
+            MeterFault: what is back is another unit than it was.
+        """
+        self.close()
+        found = self._open(self.info.serial, self.info.simulated)
+        if found != self.info:
+            raise MeterFault(self._name, "open again", f"it was {self.info}, now it is {found}", "Run `lab doctor`.")
 
     def _read(self, opcode: int, n_bytes: int, signed: bool = False) -> int:
         try:
@@ -269,4 +288,7 @@ class HvpmMeter:
 
     def close(self) -> None:
         """Give the USB device back; output and passthrough stay as they are."""
-        usb.util.dispose_resources(self._device)
+        try:
+            usb.util.dispose_resources(self._device)
+        except usb.core.USBError as error:
+            log.info("%s: given back, although %s", self._name, error)

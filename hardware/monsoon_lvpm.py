@@ -82,15 +82,8 @@ class LvpmMeter:
         self._name = f"meter on {port}"
         self._recording: SerialRecording | None = None
         self._guard = SupplyGuard(self._name, limits, meter_min_v=MIN_V, meter_max_v=MAX_V, meter_max_a=MAX_A)
-        try:
-            self._port = open_port(port, _BAUD, timeout=_READ_TIMEOUT_S, write_timeout=_ANSWER_TIMEOUT_S)
-        except (OSError, ValueError) as error:
-            raise MeterNotFound(self._name, "open", str(error), _PORT_HINT) from error
-        try:
-            status = self._greet()
-        except BaseException:
-            self._port.close()
-            raise
+        self._path, self._open_port = port, open_port
+        status = self._open()
         self._name = f"meter {status.serial}"
         self.info = MeterInfo(
             kind="lvpm",
@@ -102,6 +95,30 @@ class LvpmMeter:
                 "volts_per_code": status.volts_per_code,
             },
         )
+
+    def _open(self) -> LvpmStatus:
+        try:
+            self._port = self._open_port(self._path, _BAUD, timeout=_READ_TIMEOUT_S, write_timeout=_ANSWER_TIMEOUT_S)
+        except (OSError, ValueError) as error:
+            raise MeterNotFound(self._name, "open", str(error), _PORT_HINT) from error
+        try:
+            return self._greet()
+        except BaseException:
+            self._port.close()
+            raise
+
+    def reopen(self) -> None:
+        """Open the port anew after it was lost.
+
+        Raises:
+            MeterNotFound: it is not back.
+            MeterFault: what is back is another unit.
+        """
+        self._port.close()
+        serial_number = str(self._open().serial)
+        if serial_number != self.info.serial:
+            evidence = f"its serial number is {serial_number}"
+            raise MeterFault(self._name, "open again", evidence, "Plug the unit in that the campaign began with.")
 
     def _greet(self) -> LvpmStatus:
         """Stop a sampling that a killed process has left running, and ask who is there."""

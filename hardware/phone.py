@@ -137,11 +137,13 @@ class QueueReport:
         codes: the sync codes that it got to, by name: "first", "last".
         runs: by number; runs that were not reached are absent.
         exit_code: of the runner: 0 done, 3 USB was never cut; None if it did not get to its end.
+        unfinished: number of the run that was begun and did not end; None if there is none.
     """
 
     codes: dict[str, SyncCode]
     runs: dict[int, RunReport]
     exit_code: int | None
+    unfinished: int | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,26 @@ class Phone(Protocol):
 
     def give_back_leftovers(self) -> list[str]:
         """Restore what a crash left changed."""
+        ...
+
+    def has_leftovers(self) -> bool:
+        """Settings that were changed and not given back are noted on the phone."""
+        ...
+
+    def hold(self, lock: ClockLock) -> list[str]:
+        """Inside `prepared`: make again what a restart of the phone or a meddler has undone; names of the settings."""
+        ...
+
+    def boot_id(self) -> str:
+        """A text that is another one after each start of the phone."""
+        ...
+
+    def reconnect(self) -> None:
+        """Have the computer's adb server connect anew to what it holds for broken."""
+        ...
+
+    def restart_server(self) -> None:
+        """End the computer's adb server and start it anew."""
         ...
 
     def wait_gone(self, timeout_s: float) -> None:

@@ -104,6 +104,20 @@ def apply_settings(link: AdbLink, lock: ClockLock) -> dict[str, str]:
     return before
 
 
+def hold_settings(link: AdbLink, lock: ClockLock) -> list[str]:
+    """Change again what no longer has the value that is wanted for measuring; names of those settings.
+
+    Raises:
+        SettingRefused: the phone did not take a value.
+    """
+    changed = []
+    for setting in settings_for(lock):
+        if _read_first(link, setting) not in ("", setting.wanted):
+            _set(link, setting, setting.wanted)
+            changed.append(setting.name)
+    return changed
+
+
 def _read_first(link: AdbLink, setting: Setting) -> str:
     try:
         return read_setting(link, setting)

@@ -15,7 +15,14 @@ from hardware.benchmark_tool import flag_line
 from hardware.clock import Clock, Deadline
 from hardware.errors import AdbLost, CommandFailed, HardwareError, PhoneFault, ToolMissing
 from hardware.phone import ClockLock, ClockReading, PhoneInfo, QueuedModel, QueueTiming, ToolFlags
-from hardware.phone_settings import FOLDER, apply_settings, left_behind, make_folder, restore_settings
+from hardware.phone_settings import (
+    FOLDER,
+    apply_settings,
+    hold_settings,
+    left_behind,
+    make_folder,
+    restore_settings,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +30,7 @@ SKIN_ZONE = "sdm-therm"
 _WINDOW = f"{FOLDER}/window"
 _ARCHIVE = f"{FOLDER}/window.tar"
 _RESULT = f"{FOLDER}/result.tar"
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _START_TIMEOUT_S = 10.0
 _BOOT_TIMEOUT_S, _BOOT_POLL_S = 120.0, 0.5
 
@@ -121,6 +129,28 @@ class Pixel:
             self._give_back_beside(error)
             raise
         restore_settings(self._link)
+
+    def hold(self, lock: ClockLock) -> list[str]:
+        """Make again what a restart of the phone or a meddler has undone; names of the settings.
+
+        Raises:
+            AdbLost, NoRoot, SettingRefused: it could not be done.
+        """
+        wait_booted(self._link, self._clock)
+        self._link.become_root()
+        return hold_settings(self._link, lock)
+
+    def boot_id(self) -> str:
+        """What the kernel makes up anew at each start."""
+        return self._link.run(f"cat {_BOOT_ID}").stdout.strip()
+
+    def reconnect(self) -> None:
+        """Have the computer's adb server connect anew to what it holds for broken."""
+        self._link.reconnect()
+
+    def restart_server(self) -> None:
+        """End the computer's adb server and start it anew."""
+        self._link.restart_server()
 
     def _give_back_beside(self, error: BaseException) -> None:
         """Restore while an error is on its way; a failure of that is noted on the error, not put in its place."""

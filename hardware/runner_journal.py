@@ -53,7 +53,8 @@ def read_report(device: str, archive: bytes) -> QueueReport:
                 exit_code = int(code)
             case _:
                 continue
-    return QueueReport(codes, runs, exit_code)
+    unfinished = max(began.keys() - runs.keys(), default=None)
+    return QueueReport(codes, runs, exit_code, unfinished)
 
 
 def _rises(stamps: list[float]) -> bool:

@@ -37,7 +37,13 @@ _EDGE_BEFORE_S, _EDGE_AFTER_S, _EDGE_BIN_S = 0.10, 0.15, 0.002
 
 
 class WindowUnusable(Exception):
-    """Nothing in this window can be trusted; the text says why."""
+    """Nothing in this window can be trusted; the text says why.
+
+    Attributes:
+        unfinished: place in the queue of the run in which the phone's journal ends; None if it ends between runs.
+    """
+
+    unfinished: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,9 @@ def _highest_usb(trace: Trace, report: QueueReport, clock: ClockMap) -> float:
 
 def _align(raw: RawWindow, report: QueueReport, trace: Trace) -> tuple[ClockMap, float]:
     if "first" not in report.codes or "last" not in report.codes:
-        raise WindowUnusable("the phone did not get to its last sync code")
+        error = WindowUnusable("the phone did not get to its last sync code")
+        error.unfinished = report.unfinished
+        raise error
     first, last = report.codes["first"], report.codes["last"]
     try:
         by_codes = map_by_codes(trace, first, last)

@@ -5,19 +5,17 @@ One transaction a window puts visits, energies, gates, task states and incidents
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from db.campaigns import set_models
 from db.database import Database
-from db.queries import energies_of, equipment_of, visit_noise
+from db.errors import DbError
+from db.queries import energies_of, incidents, visit_noise
 from db.rows import (
     CampaignRow,
     IncidentSpec,
-    MeterSpec,
-    PhoneSpec,
-    SessionSpec,
     TaskRow,
     TaskUpdate,
     WindowMeasures,
@@ -31,18 +29,24 @@ from hardware.bench import Bench
 from hardware.errors import HardwareError
 from hardware.phone import QueuedModel
 from lab.analysis import AnalysedWindow, WindowUnusable, analyse, bench_trouble, distrusted
+from lab.blame import PHONE_DIED, blame, died_under
 from lab.canary import CanaryAlarm, CanaryCharts, CanaryVisit
 from lab.energy import ANALYSIS_VERSION
-from lab.errors import CampaignStopped, MixedConditions
+from lab.equipment import check_equipment, put_tool, session_spec
+from lab.errors import CampaignStopped
+from lab.history import History
 from lab.plan import VisitNoiseEstimate, decide, noise_estimate
 from lab.profile import BenchProfile
 from lab.provenance import Provenance
 from lab.raw_window import pack, pack_failed
-from lab.records import energy_row, visit_spec, window_measures
+from lab.records import energy_row, flaws, incident_of, visit_spec, window_measures
+from lab.recovery import make_ready, stops_for_a_person
 from lab.session_tape import window_note
 from lab.steps import Observer, Step, step_of
 from lab.window import WindowRun, run_window
 from lab.work import Work
+
+log = logging.getLogger(__name__)
 
 _ALARMS_IN_A_ROW = 2
 
@@ -56,6 +60,7 @@ class BenchSession:
 
     Args:
         open_work: makes the source of its windows, when the session stands in the record.
+        history: what earlier starts of the campaign left to know.
         note: told what a recording of the session must know besides the wire.
     """
 
@@ -69,106 +74,100 @@ class BenchSession:
         observe: Observer,
         should_stop: Callable[[], bool],
         provenance: Provenance,
+        history: History,
         note: Note = lambda name, content: None,
     ) -> None:
         self._db, self._profile, self._campaign = db, profile, campaign
         self._bench, self._open_work, self._observe, self._should_stop = bench, open_work, observe, should_stop
-        self._provenance, self._note = provenance, note
+        self._provenance, self._history, self._note = provenance, history, note
         precision = profile.precision
         self._charts = CanaryCharts(
-            precision.prior_visit_sd_frac, precision.canary_limit_frac, precision.latency_canary_limit_frac
+            precision.prior_visit_sd_frac,
+            precision.canary_limit_frac,
+            precision.latency_canary_limit_frac,
+            history.canary_latencies_ms,
         )
+        self._session_id: int | None = None
+        self._boot_id = ""
         self._failures_in_a_row = 0
         self._alarms_in_a_row = 0
+        self._is_ready = True
         self._last_step = step_of(db, campaign, "", 0.0)
 
     def run(self) -> None:
         """Windows until nothing is pending."""
         bench, profile = self._bench, self._profile
         leftovers = bench.phone.give_back_leftovers()
-        self._put_tool()
-        self._check_equipment()
-        with bench.phone.prepared(profile.lock) as before:
-            self._session_id = start_session(self._db, self._session_spec(before))
-            self._note("session", {"session_id": self._session_id})
-            if leftovers:
-                self._incident("leftovers", f"settings of an earlier start: {', '.join(leftovers)}", "given back")
-            work = self._open_work()
-            reason = "error"
-            try:
-                self._windows(work)
-                reason = "done"
-            except KeyboardInterrupt:
-                reason = "interrupted"
-                raise
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise
-            finally:
-                work.close()
-                end_session(self._db, self._session_id, reason, bench.clock.utc())
+        put_tool(bench.phone, profile.tool)
+        check_equipment(self._db, self._campaign, bench, profile)
+        try:
+            with bench.phone.prepared(profile.lock) as before:
+                self._boot_id = bench.phone.boot_id()
+                spec = session_spec(bench, profile, self._campaign, self._provenance, before)
+                self._session_id = start_session(self._db, spec)
+                self._note("session", {"session_id": self._session_id})
+                if leftovers:
+                    self._incident("leftovers", f"settings of an earlier start: {', '.join(leftovers)}", "given back")
+                self._until_done()
+        finally:
+            self._note_leftovers()
 
-    def _check_equipment(self) -> None:
-        """Refuse another phone, meter or build of the tool than the campaign's first session had."""
-        before = equipment_of(self._db, self._campaign.campaign_id)
-        if before is None:
-            return
-        phone, meter = self._bench.phone.info, self._bench.meter.info
-        tool_sha256 = self._bench.phone.tool_sha256(self._profile.tool.path)
-        for what, then, now in (
-            ("phone", before.phone_serial, phone.serial),
-            ("phone's build", before.build_fingerprint, phone.build_fingerprint),
-            ("meter", before.meter_serial, meter.serial),
-            ("benchmark tool", before.tool_sha256, tool_sha256),
-        ):
-            if then != now:
-                raise MixedConditions(
-                    f"Campaign {self._campaign.name} was measured with {what} {then}; this is {now}.",
-                    "Measurements with different equipment are never mixed: give another name with --campaign.",
-                )
+    def _until_done(self) -> None:
+        """All windows; the session's end is recorded with its reason."""
+        assert self._session_id is not None
+        work = self._open_work()
+        reason = "error"
+        try:
+            self._windows(work)
+            reason = "done"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            work.close()
+            end_session(self._db, self._session_id, reason, self._bench.clock.utc())
 
-    def _put_tool(self) -> None:
-        tool = self._profile.tool
-        if tool.host_path is None:
+    def _note_leftovers(self) -> None:
+        """Record it if the phone was not given back: `lab audit` asks for it."""
+        if self._session_id is None:
             return
         try:
-            content = Path(tool.host_path).read_bytes()
-        except OSError as error:
-            raise CampaignStopped(
-                f"The benchmark tool {tool.host_path} cannot be read: {error.strerror}.",
-                "Correct tool.host_path in the bench profile.",
-            ) from error
-        self._bench.phone.put_tool(content, tool.path)
-
-    def _session_spec(self, before: Mapping[str, str]) -> SessionSpec:
-        bench, profile = self._bench, self._profile
-        meter, phone = bench.meter.info, bench.phone.info
-        return SessionSpec(
-            campaign_id=self._campaign.campaign_id,
-            meter=MeterSpec(kind=meter.kind, serial=meter.serial, firmware=str(meter.firmware)),
-            phone=PhoneSpec(serial=phone.serial, model=phone.model, build_fingerprint=phone.build_fingerprint),
-            simulated=bench.simulated,
-            started_utc=bench.clock.utc(),
-            host=self._provenance.host,
-            pid=self._provenance.pid,
-            profile_name=profile.name,
-            profile_toml=profile.text,
-            tool_sha256=bench.phone.tool_sha256(profile.tool.path),
-            tool_banner="",
-            versions=self._provenance.versions,
-            calibration=meter.calibration,
-            settings=dict(before),
-            seed=self._campaign.seed,
-            clock_freq_khz=profile.lock.freq_khz,
-            core=profile.lock.core,
-        )
+            if not self._bench.phone.has_leftovers():
+                return
+            detail = "the phone still has the settings for measuring"
+        except HardwareError as error:
+            detail = f"whether the phone was given back is not known: {error}"
+        try:
+            self._incident("settings_kept", detail, "the next start gives them back first")
+        except DbError as error:
+            log.error("it could not be recorded that the phone was not given back: %s", error)
 
     def _windows(self, work: Work) -> None:
+        assert self._session_id is not None
         while not self._should_stop():
+            self._make_ready()
             tasks = work.next_window(self._session_id)
             if not tasks:
                 return
             self._one_window(tasks, work)
+
+    def _make_ready(self) -> None:
+        """After a window in which something was wrong, climb the recovery ladder; each step is an incident."""
+        if self._is_ready:
+            return
+        self._show("recovering")
+        bench = self._bench
+        try:
+            for recovery in make_ready(bench, self._profile):
+                self._incident(recovery.kind, recovery.detail, recovery.action, recovery.lost_s)
+            self._boot_id = bench.phone.boot_id()
+        except HardwareError as error:
+            self._incident(type(error).__name__, str(error), stops_for_a_person(error))
+            raise
+        self._is_ready = True
 
     def _one_window(self, tasks: list[TaskRow], work: Work) -> None:
         self._show("building models")
@@ -176,6 +175,7 @@ class BenchSession:
         set_models(self._db, {t.task_id: m.spec for t, m in zip(tasks, models, strict=True) if t.model is None})
         self._note("window", window_note(tasks, [model.spec for model in models]))
         clock = self._bench.clock
+        assert self._session_id is not None
         window_id = start_window(
             self._db,
             WindowSpec(session_id=self._session_id, started_utc=clock.utc(), started_s=clock.now_s()),
@@ -186,7 +186,7 @@ class BenchSession:
             run = run_window(self._bench, queue, self._profile, lambda s: self._show("measuring", s))
         except HardwareError as error:
             incident = IncidentSpec(
-                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action="stopped for a person"
+                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action=stops_for_a_person(error)
             )
             fail_window(self._db, window_id, "failed", str(error), clock.utc(), incidents=[incident])
             raise
@@ -206,7 +206,9 @@ class BenchSession:
             analysed = analyse(run.raw, self._profile, run.trace)
         except WindowUnusable as error:
             measures = window_measures(run, None, stored)
-            self._note_failed(window_id, run, error, measures)
+            self._note_failed(
+                window_id, run, error, measures, died_under(self._bench.phone, self._boot_id, tasks, error)
+            )
             return
         by_order = dict(enumerate(tasks))
         trouble = bench_trouble(analysed.visits, {o for o, task in by_order.items() if task.role == "canary"})
@@ -214,6 +216,7 @@ class BenchSession:
             self._note_failed(window_id, run, WindowUnusable(trouble), window_measures(run, analysed, stored))
             return
         self._failures_in_a_row = 0
+        self._is_ready = all(visit.outcome in ("accepted", "marginal") for visit in analysed.visits)
         alarm = self._judge_canaries(by_order, analysed)
         if alarm is not None:
             analysed = distrusted(analysed, alarm.text)
@@ -226,6 +229,10 @@ class BenchSession:
                 measures=window_measures(run, analysed, stored),
                 visits=visits,
                 task_updates=self._updates(by_order, analysed),
+                incidents=[
+                    *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
+                    *self._flaws(run, analysed.usb_max_v),
+                ],
             ),
         )
         self._act_on(alarm, window_id)
@@ -257,6 +264,9 @@ class BenchSession:
             for v in analysed.visits
             if by_order[v.order].role == "canary" and v.energy is not None and v.outcome in ("accepted", "marginal")
         ]
+        if not seen and any(task.role == "canary" for task in by_order.values()):
+            # Without them nobody knows what the clock was: sysfs itself may lie.
+            return CanaryAlarm("no canary of the window can be trusted")
         return self._charts.take(seen)
 
     def _act_on(self, alarm: CanaryAlarm | None, window_id: int) -> None:
@@ -265,6 +275,7 @@ class BenchSession:
             self._alarms_in_a_row = 0
             return
         self._alarms_in_a_row += 1
+        self._is_ready = False
         quarantine_window(self._db, window_id, alarm.text, self._bench.clock.utc())
         if self._alarms_in_a_row >= _ALARMS_IN_A_ROW:
             raise CampaignStopped(
@@ -278,7 +289,9 @@ class BenchSession:
         run: WindowRun,
         error: Exception | None,
         measures: WindowMeasures | None = None,
+        suspect: TaskRow | None = None,
     ) -> None:
+        self._is_ready = False
         self._failures_in_a_row += 1
         limit = self._profile.window.attempts
         action = "measured again" if self._failures_in_a_row < limit else "stopped"
@@ -289,6 +302,14 @@ class BenchSession:
             action=action,
             lost_s=run.times.duration_s,
         )
+        blamed = None
+        if suspect is not None:
+            known = [i.detail for i in incidents(self._db, self._campaign.campaign_id) if i.kind == PHONE_DIED]
+            blamed = blame(suspect, incident, [*self._history.deaths, *known])
+            incident = blamed.incident
+            if blamed.update is not None:
+                # It explains the windows that failed: they say nothing of the bench.
+                self._failures_in_a_row = 0
         if measures is None:
             stored = store_trace(self._db.files_dir, self._failed_trace(run.packets)) if run.packets else None
             measures = window_measures(run, None, stored)
@@ -299,7 +320,13 @@ class BenchSession:
             str(error),
             self._bench.clock.utc(),
             measures=measures,
-            incidents=[incident],
+            incidents=[
+                *(incident_of(recovery, self._bench.clock.utc()) for recovery in run.recoveries),
+                *self._flaws(run, 0.0),
+                incident,
+            ],
+            blamed_task_ids=[blamed.task.task_id] if blamed else [],
+            task_updates={blamed.task.task_id: blamed.update} if blamed and blamed.update else {},
         )
         if self._failures_in_a_row >= limit:
             hint = getattr(error, "hint", "Run `lab doctor`.")
@@ -309,8 +336,12 @@ class BenchSession:
         meter = self._bench.meter.info
         return pack_failed(meter.kind, meter.calibration, self._profile.supply.voltage_v, packets)
 
-    def _incident(self, kind: str, detail: str, action: str) -> None:
-        spec = IncidentSpec(at_utc=self._bench.clock.utc(), kind=kind, detail=detail, action=action)
+    def _flaws(self, run: WindowRun, usb_max_v: float) -> list[IncidentSpec]:
+        return flaws(run, usb_max_v, self._profile.gates.max_usb_v, self._bench.clock.utc())
+
+    def _incident(self, kind: str, detail: str, action: str, lost_s: float = 0.0) -> None:
+        assert self._session_id is not None
+        spec = IncidentSpec(at_utc=self._bench.clock.utc(), kind=kind, detail=detail, action=action, lost_s=lost_s)
         record_incident(self._db, self._session_id, spec)
 
     def _show(self, doing: str, window_s: float = 0.0) -> None:

@@ -5,32 +5,38 @@ Kill it at any moment: what was committed stays, what was under way is measured 
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
-from db.queries import count_sessions, progress
+from db.evidence import sessions_of
+from db.queries import count_sessions, incidents, list_campaigns, progress
+from db.record_faults import struck
 from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
-from db.tasks import peek, reopen
+from db.tasks import peek, reopen, revive
 from hardware.bench import open_bench
 from hardware.clock import RealClock
 from lab.bench_lock import device_names, locked, locked_file
 from lab.bench_session import BenchSession
 from lab.errors import MixedConditions
 from lab.finders import real_finders
+from lab.history import history_of
 from lab.precision import imprecise_tasks
 from lab.profile import BenchProfile
 from lab.provenance import this_process
 from lab.session_tape import recorded_session
 from lab.steps import Observer, step_of
 from lab.work import CampaignPlan, CampaignWork
+
+log = logging.getLogger(__name__)
 
 __all__ = ["CampaignPlan", "measure"]
 
@@ -41,7 +47,9 @@ def measure(
     plan: CampaignPlan,
     observe: Observer = lambda step: None,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
     record: Path | None = None,
+    retry_failed: bool = False,
 ) -> CampaignRow:
     """Measure until the plan is fulfilled, or `should_stop` says so between two windows.
 
@@ -52,11 +60,13 @@ def measure(
         observe: told where the campaign is.
         should_stop: asked between windows.
         record: file that keeps everything that crosses the wire (docs/reference/recording.md).
+        retry_failed: models that failed get a fresh start.
 
     Raises:
         HardwareError, DbError, SearchError, LabError: with what to do; the same command continues.
     """
     with ExitStack() as stack:
+        db = stack.enter_context(_struck(db, profile, plan))
         holder = f"campaign {plan.name}"
         # Beside the database: whoever can reach it must see the lock.
         stack.enter_context(
@@ -83,25 +93,50 @@ def measure(
         recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
         _check_size(db, campaign, plan)
         _reopen_imprecise(db, campaign, profile)
-        if not peek(db, campaign.campaign_id, 1, profile.precision.max_visits):
+        if retry_failed:
+            log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))
+        nothing_left = not peek(db, campaign.campaign_id, 1, profile.precision.max_visits)
+        if nothing_left and not _phone_was_kept(db, campaign):
             return campaign
         observe(step_of(db, campaign, "opening the bench", 0.0))
         session_number = count_sessions(db, campaign.campaign_id)
         # Before anything is opened: opening a meter stops its sampling, which may be another campaign's.
         stack.enter_context(locked(device_names(profile, real_finders()), holder))
-        provenance = this_process()
+        provenance, history = this_process(), history_of(db, campaign)
         tape = None
         if record is not None:
-            tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance))
+            tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance, history))
         bench = stack.enter_context(open_bench(profile.bench_settings(session_number), tape.recorder if tape else None))
         work = partial(CampaignWork, db, profile, plan, campaign, db.files_dir / "models")
         note = tape.note if tape else _keep_nothing
-        BenchSession(db, profile, campaign, bench, work, observe, should_stop, provenance, note).run()
+        BenchSession(db, profile, campaign, bench, work, observe, should_stop, provenance, history, note).run()
     return campaign
 
 
 def _keep_nothing(name: str, content: Mapping[str, Any]) -> None:
     """What a session notes where nothing is recorded."""
+
+
+def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> AbstractContextManager[Database]:
+    """The record, failing on purpose if the profile says so: once in the first start, or in each at a rate."""
+    simulated = profile.simulated
+    mine = [c.campaign_id for c in list_campaigns(db) if c.name == plan.name] if simulated is not None else []
+    n_starts = sum(count_sessions(db, campaign_id) for campaign_id in mine)
+    if simulated is None or (n_starts and not simulated.fault_rate):
+        return nullcontext(db)
+    # The rate is that of all faults together; each that hits the record has its share.
+    rate = simulated.fault_rate / max(1, len(simulated.faults))
+    return struck(db, simulated.faults, simulated.fault_seed + n_starts, rate)
+
+
+def _phone_was_kept(db: Database, campaign: CampaignRow) -> bool:
+    """The last start died, or could not give the phone back: that is still to be done, even with nothing to measure."""
+    starts = sessions_of(db, campaign.campaign_id)
+    if not starts:
+        return False
+    last = starts[-1]
+    kept = {i.session_id for i in incidents(db, campaign.campaign_id) if i.kind == "settings_kept"}
+    return last.end_reason == "lost" or last.session_id in kept
 
 
 def _as_file_name(name: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 _LAMBDA = 0.2
 _ALARM_SIGMAS = 4.0
@@ -37,14 +38,24 @@ class CanaryCharts:
 
     Args:
         visit_sd_frac: noise between visits of one model.
-        energy_limit_frac, latency_limit_frac: hard limits against the session's mean.
+        energy_limit_frac, latency_limit_frac: hard limits against the mean of the session's energies and of the
+            campaign's latencies.
+        latencies_ms: of each canary in earlier sessions of the campaign: a clock is the same in all of them.
     """
 
-    def __init__(self, visit_sd_frac: float, energy_limit_frac: float, latency_limit_frac: float) -> None:
+    def __init__(
+        self,
+        visit_sd_frac: float,
+        energy_limit_frac: float,
+        latency_limit_frac: float,
+        latencies_ms: Mapping[int, Sequence[float]] = MappingProxyType({}),
+    ) -> None:
         self._sd = visit_sd_frac
         self._energy_limit, self._latency_limit = energy_limit_frac, latency_limit_frac
         self._energies: dict[int, list[float]] = defaultdict(list)
         self._latencies: dict[int, list[float]] = defaultdict(list)
+        for canary, known_ms in latencies_ms.items():
+            self._latencies[canary].extend(known_ms)
         self._smoothed: dict[int, float] = {}
 
     def take(self, visits: Iterable[CanaryVisit]) -> CanaryAlarm | None:
@@ -67,15 +78,16 @@ class CanaryCharts:
 
     def _judge(self, visit: CanaryVisit) -> CanaryAlarm | None:
         energies, latencies = self._energies[visit.canary], self._latencies[visit.canary]
-        if len(energies) < _POINTS_BEFORE_ALARM:
-            return None
-        mean_mj, mean_ms = _mean(energies), _mean(latencies)
-        latency_off = visit.latency_ms / mean_ms - 1
+        # One point is enough: latencies repeat within half a percent, a tenth of the limit.
+        latency_off = visit.latency_ms / _mean(latencies) - 1 if latencies else 0.0
         if abs(latency_off) > self._latency_limit:
             return CanaryAlarm(
-                f"canary {visit.canary}: latency {latency_off:+.1%} against the session's mean, "
+                f"canary {visit.canary}: latency {latency_off:+.1%} against the campaign's mean, "
                 f"limit {self._latency_limit:.1%}"
             )
+        if len(energies) < _POINTS_BEFORE_ALARM:
+            return None
+        mean_mj = _mean(energies)
         energy_off = visit.energy_mj / mean_mj - 1
         if abs(energy_off) > self._energy_limit:
             return CanaryAlarm(

@@ -32,10 +32,12 @@ def _options(
 
 def register(to: typer.Typer) -> None:
     """Give the commands to an application; each imports what it needs when it is called."""
+    from lab.commands.audit import audit
     from lab.commands.build import build
     from lab.commands.doctor import doctor
     from lab.commands.export import export
     from lab.commands.fit_rf import fit_rf
+    from lab.commands.incidents import incidents
     from lab.commands.init import init
     from lab.commands.measure import measure
     from lab.commands.predict import predict
@@ -44,7 +46,21 @@ def register(to: typer.Typer) -> None:
     from lab.commands.status import status
     from lab.commands.suggest_next import suggest_next
 
-    for command in (measure, status, export, build, fit_rf, predict, suggest_next, replay, reanalyse, doctor, init):
+    for command in (
+        measure,
+        status,
+        incidents,
+        audit,
+        export,
+        build,
+        fit_rf,
+        predict,
+        suggest_next,
+        replay,
+        reanalyse,
+        doctor,
+        init,
+    ):
         to.command()(command)
 
 

@@ -16,6 +16,12 @@ from hardware.phone import RunReport
 from lab.energy import Energy, Interval, PowerMean
 from lab.profile import BenchProfile
 
+GATES_AT_LEAST = frozenset({"clock_locked", "coverage", "duration", "step"})
+"""Gates whose value must not be below the limit."""
+
+GATES_AT_MOST = frozenset({"alignment", "edge", "dropped", "usb_on", "skin", "bursts", "trend", "error", "sag"})
+"""Gates whose value must not be above it."""
+
 
 @dataclass(frozen=True)
 class Gate:

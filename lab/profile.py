@@ -12,15 +12,17 @@ import hashlib
 import importlib.resources
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hardware.bench import BenchSettings, SimulationSettings, Supply
 from hardware.meter import SupplyLimits
 from hardware.phone import PIXEL_4_XL_LOCKS, ClockLock, QueueTiming, ToolFlags
+from hardware.sim.faults import FAULTS
 from lab.errors import ProfileError
 
 # A Pixel's charger chip takes up to 4.40 V; no profile can ask for more.
@@ -175,6 +177,22 @@ class SimulatedSection(_Section):
     """Run with the computer's clock in place of virtual time."""
     truth_path: Path | None = None
     """File that gets the true energy of each run, a JSON line each; left out: none."""
+    faults: tuple[str, ...] = ()
+    """What goes wrong on purpose, by name: docs/reference/faults.md."""
+    fault_seed: Annotated[int, Field(ge=0)] = 1
+    """Decides when."""
+    fault_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the windows that one of the faults strikes in; 0: each strikes once, in the first start."""
+
+    @field_validator("faults")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in FAULTS:
+                near = difflib.get_close_matches(name, FAULTS, n=1)
+                guess = f"; did you mean {near[0]!r}?" if near else f"; there is: {', '.join(FAULTS)}"
+                raise ValueError(f"there is no fault {name!r}{guess}")
+        return names
 
 
 class _Document(_Section):
@@ -197,6 +215,8 @@ class _Document(_Section):
                 f"tool.min_secs + tool.warmup_secs = {self.tool.min_secs + self.tool.warmup_secs:g} "
                 f"must be at least window.pulse_s + 0.3 = {self.window.pulse_s + 0.3:g}"
             )
+        if self.simulated is not None and self.simulated.faults and self.meter.kind != "hvpm":
+            raise ValueError(f"simulated.faults are those of an hvpm; meter.kind = {self.meter.kind!r}")
         return self
 
 
@@ -264,6 +284,31 @@ class BenchProfile:
         text = f"{self.text}\n# --precision: precision.target_half_width_frac = {half_width_frac:g}\n"
         return replace(self, precision=precision, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
 
+    def with_faults(self, names: Sequence[str], seed: int, rate: float = 0.0) -> BenchProfile:
+        """The same profile of a simulated bench, on which things go wrong on purpose.
+
+        Raises:
+            ProfileError: the bench is a real one, or a fault of that name is not known.
+        """
+        if self.simulated is None:
+            raise ProfileError(
+                f"Bench {self.name} is a real one: nothing can be made to go wrong on it.",
+                "Name a simulated bench: --bench simulated.",
+            )
+        if self.meter.kind != "hvpm":
+            raise ProfileError(
+                f"Faults are made for a bench with an hvpm; bench {self.name} has an {self.meter.kind}.",
+                'Set [meter] kind = "hvpm", or leave --fault out.',
+            )
+        values = self.simulated.model_dump() | {"faults": tuple(names), "fault_seed": seed, "fault_rate": rate}
+        try:
+            simulated = SimulatedSection.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(_problem(item) for item in error.errors())
+            raise ProfileError(problems, "docs/reference/faults.md lists the faults.") from error
+        text = f"{self.text}\n# --fault {','.join(names)} --fault-seed {seed}, rate {rate:g}\n"
+        return replace(self, simulated=simulated, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+
     def conditions(self) -> dict[str, str]:
         """What must be the same for two measurements to be comparable; a campaign never mixes them."""
         lock, tool = self.lock, self.tool
@@ -299,6 +344,9 @@ class BenchProfile:
                 root=simulated.root,
                 paced=simulated.paced,
                 truth_path=simulated.truth_path,
+                faults=simulated.faults,
+                fault_seed=simulated.fault_seed,
+                fault_rate=simulated.fault_rate,
             ),
         )
 

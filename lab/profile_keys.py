@@ -65,6 +65,8 @@ def toml_value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return json.dumps(str(value), ensure_ascii=False)
 
 
@@ -78,6 +80,8 @@ def _accepted(field: FieldInfo) -> str:
     kind: Any = next((k for k in typing.get_args(field.annotation) if k is not type(None)), field.annotation)
     if typing.get_origin(field.annotation) is Literal:
         return " or ".join(toml_value(choice) for choice in typing.get_args(field.annotation))
+    if typing.get_origin(field.annotation) is tuple:
+        return "list of names"
     words = [_KINDS[kind]]
     for bound in field.metadata:
         words += [f"{word} {getattr(bound, sign):g}" for sign, word in _BOUNDS.items() if hasattr(bound, sign)]

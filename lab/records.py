@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
-from db.rows import EnergyRow, EnergySpec, GateSpec, VisitSpec, WindowMeasures
+from db.rows import EnergyRow, EnergySpec, GateSpec, IncidentSpec, VisitSpec, WindowMeasures
 from db.traces import StoredTrace
 from lab.analysis import AnalysedWindow, Visit
 from lab.energy import ANALYSIS_VERSION
 from lab.gates import locked_frac
 from lab.profile import BenchProfile
+from lab.recovery import Recovery
 from lab.window import WindowRun
 
 
@@ -90,6 +92,33 @@ def energy_row(task_id: int, visit: Visit) -> EnergyRow:
         session_id=0,
         outcome=visit.outcome,
     )
+
+
+def incident_of(recovery: Recovery, at_utc: datetime) -> IncidentSpec:
+    """A recovery as the record keeps it."""
+    return IncidentSpec(
+        at_utc=at_utc, kind=recovery.kind, detail=recovery.detail, action=recovery.action, lost_s=recovery.lost_s
+    )
+
+
+def flaws(run: WindowRun, usb_max_v: float, usb_limit_v: float, at_utc: datetime) -> list[IncidentSpec]:
+    """What was not as it should be in a window, whatever became of it: samples lost, USB on between the sync codes.
+
+    Args:
+        run: the window.
+        usb_max_v: highest voltage on USB between the sync codes; 0 if that is not known.
+        usb_limit_v: from which voltage on USB counts as on.
+        at_utc: now.
+    """
+    found = []
+    if run.n_dropped:
+        found.append(("drops", f"{run.n_dropped:,} of {run.n_samples:,} samples were lost: the host was late"))
+    if usb_max_v > usb_limit_v:
+        found.append(("usb_on", f"USB had {usb_max_v:.2f} V for a while although it was cut"))
+    return [
+        IncidentSpec(at_utc=at_utc, kind=kind, detail=detail, action="counted; each run is judged by itself")
+        for kind, detail in found
+    ]
 
 
 def window_measures(run: WindowRun, analysed: AnalysedWindow | None, stored: StoredTrace | None) -> WindowMeasures:

@@ -165,7 +165,15 @@ def _run(
     try:
         with open_bench(profile.bench_settings(session=0), player) as bench:
             BenchSession(
-                db, profile, campaign, bench, lambda: work, lambda step: None, lambda: False, session.provenance
+                db,
+                profile,
+                campaign,
+                bench,
+                lambda: work,
+                lambda step: None,
+                lambda: False,
+                session.provenance,
+                session.history,
             ).run()
     except (HardwareError, LabError, KeyboardInterrupt) as ending:
         # The session's own end: it is among the rows that are compared. A person's Ctrl-C is none.

@@ -1,12 +1,13 @@
 """The recording of a session as the lab sees it: what it must know besides the wire, on the way in and out.
 
-The first record holds profile, campaign and provenance; a note before each window its tasks, in order; a note at the
-end all rows that the session brought, so that the file alone says what a replay must reproduce.
+The first record holds profile, campaign, provenance and history; a note before each window its tasks, in order; a note
+at the end all rows that the session brought, so that the file alone says what a replay must reproduce.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +20,7 @@ from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, Task
 from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder
+from lab.history import History
 from lab.profile import BenchProfile, parse_profile
 from lab.provenance import Provenance
 
@@ -46,7 +48,12 @@ class SessionTape:
 
 @contextmanager
 def recorded_session(
-    path: Path, db: Database, profile: BenchProfile, campaign: CampaignRow, provenance: Provenance
+    path: Path,
+    db: Database,
+    profile: BenchProfile,
+    campaign: CampaignRow,
+    provenance: Provenance,
+    history: History,
 ) -> Iterator[SessionTape]:
     """Record what happens in the block; the file is in its place at the end, also of a session that failed.
 
@@ -55,7 +62,7 @@ def recorded_session(
     Raises:
         RecordingInTheWay: there is a file already, or it cannot be written.
     """
-    tape = SessionTape(Recorder(path, _first_record(profile, campaign, provenance)))
+    tape = SessionTape(Recorder(path, _first_record(profile, campaign, provenance, history)))
     try:
         yield tape
     finally:
@@ -66,7 +73,9 @@ def recorded_session(
             tape.recorder.close(keep=tape.session_id is not None)
 
 
-def _first_record(profile: BenchProfile, campaign: CampaignRow, provenance: Provenance) -> dict[str, Any]:
+def _first_record(
+    profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, history: History
+) -> dict[str, Any]:
     spec = fields_of(campaign, "campaign_id") | {"created_utc": campaign.created_utc.isoformat()}
     return {
         "simulated": campaign.simulated,
@@ -75,6 +84,10 @@ def _first_record(profile: BenchProfile, campaign: CampaignRow, provenance: Prov
         "profile": profile.text,
         "target_half_width_frac": profile.precision.target_half_width_frac,
         "campaign": spec,
+        "history": {
+            "canary_latencies_ms": {str(n): list(known) for n, known in history.canary_latencies_ms.items()},
+            "deaths": list(history.deaths),
+        },
     }
 
 
@@ -106,6 +119,7 @@ class RecordedSession:
     profile: BenchProfile
     campaign: CampaignSpec
     provenance: Provenance
+    history: History
     windows: tuple[tuple[TaskSpec, ...], ...]
     rows: SessionRows
 
@@ -137,10 +151,20 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
         made = first["provenance"]
         versions = {str(name): str(version) for name, version in made["versions"].items()}
         provenance = Provenance(str(made["host"]), int(made["pid"]), versions)
+        history = _history(first["history"])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
         raise RecordingDamaged(f"The recording does not say what it is of: {error!r:.120}.", _HINT) from error
     precision = profile.precision.model_copy(update={"target_half_width_frac": half_width_frac})
-    return RecordedSession(replace(profile, precision=precision), campaign, provenance, windows, rows)
+    return RecordedSession(replace(profile, precision=precision), campaign, provenance, history, windows, rows)
+
+
+def _history(found: Mapping[str, Any]) -> History:
+    latencies_ms = {
+        int(n): tuple(float(known_ms) for known_ms in known) for n, known in found["canary_latencies_ms"].items()
+    }
+    if not all(known_ms > 0 and math.isfinite(known_ms) for known in latencies_ms.values() for known_ms in known):
+        raise ValueError("a canary's latency is none")
+    return History(latencies_ms, tuple(str(detail) for detail in found["deaths"]))
 
 
 def _checked_rows(rows: Any) -> SessionRows:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from hardware.bench import Bench
 from hardware.clock import Deadline
 from hardware.errors import (
-    AdbLost,
     HardwareError,
     MeterFault,
     NotCalibrated,
@@ -22,10 +21,11 @@ from hardware.errors import (
     PassthroughStuck,
     TransientError,
 )
-from hardware.meter import Passthrough, Recording, Trace
+from hardware.meter import Glimpse, Passthrough, Recording, Trace
 from hardware.phone import ClockReading, QueuedModel
 from lab.profile import BenchProfile
 from lab.raw_window import RawWindow
+from lab.recovery import Recovery, wait_back
 from lab.watch import PowerWatch, Sight
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,8 @@ class WindowRun:
         failure: why it failed.
         trace: its samples, decoded; None if the window failed.
         packets: what the meter had sent, kept also of a failed window.
+        recoveries: what went wrong and was put right by itself.
+        n_samples, n_dropped: that the meter took, and of those lost; known of a failed window too.
     """
 
     times: WindowTimes = field(default_factory=WindowTimes)
@@ -69,6 +71,9 @@ class WindowRun:
     trace: Trace | None = None
     failure: HardwareError | None = None
     packets: bytes = b""
+    recoveries: list[Recovery] = field(default_factory=list)
+    n_samples: int = 0
+    n_dropped: int = 0
 
 
 def run_window(
@@ -110,19 +115,26 @@ def _procedure(
     with bench.meter.recording() as recording:
         try:
             bench.phone.start_queue()
-            with unplugged(bench, profile, times):
+            with unplugged(bench, profile, times, run.recoveries):
                 _wait_until_sampling(bench, recording, profile)
                 _watch(bench, recording, len(models), profile, watcher)
             after = bench.phone.read_clock()
         except BaseException as error:
             run.packets = recording.raw()
+            if isinstance(error, HardwareError):
+                _count(run, recording.trace())
             _stop_queue_beside(bench, error)
             raise
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
     run.trace = recording.trace()
+    _count(run, run.trace)
     return _raw(bench, recording, (before, after), models, run.packets)
+
+
+def _count(run: WindowRun, trace: Trace) -> None:
+    run.n_samples, run.n_dropped = trace.n_total, trace.n_dropped
 
 
 def _stop_queue_beside(bench: Bench, error: BaseException) -> None:
@@ -154,9 +166,19 @@ def _raw(
 
 
 @contextmanager
-def unplugged(bench: Bench, profile: BenchProfile, times: WindowTimes) -> Iterator[None]:
-    """The phone without USB; it is passed again at the end of the block, and the phone waited for."""
+def unplugged(
+    bench: Bench, profile: BenchProfile, times: WindowTimes, recoveries: list[Recovery] | None = None
+) -> Iterator[None]:
+    """The phone without USB; it is passed again at the end of the block, and the phone waited for.
+
+    Args:
+        bench: open.
+        profile: how long to wait.
+        times: gets the moments.
+        recoveries: gets what had to be done to have the phone back.
+    """
     clock = bench.clock
+    recoveries = [] if recoveries is None else recoveries
     bench.meter.set_passthrough(Passthrough.OFF)
     times.unplugged_s = clock.now_s()
     try:
@@ -164,30 +186,18 @@ def unplugged(bench: Bench, profile: BenchProfile, times: WindowTimes) -> Iterat
         yield
     except BaseException as error:
         try:
-            _plug_in(bench, profile)
+            _plug_in(bench, profile, recoveries)
         except HardwareError as failure:
             error.add_note(f"And the phone did not come back: {failure}")
         raise
     back_s = clock.now_s()
-    _plug_in(bench, profile)
+    _plug_in(bench, profile, recoveries)
     times.reconnect_s = clock.now_s() - back_s
 
 
-def _plug_in(bench: Bench, profile: BenchProfile) -> None:
+def _plug_in(bench: Bench, profile: BenchProfile, recoveries: list[Recovery]) -> None:
     bench.meter.set_passthrough(Passthrough.ON)
-    _wait_back(bench, profile.window.reconnect_timeout_s)
-
-
-def _wait_back(bench: Bench, timeout_s: float) -> None:
-    """Wait for the phone; if it stays away, take USB off and on once."""
-    try:
-        bench.phone.wait_back(timeout_s)
-    except AdbLost as error:
-        log.warning("%s; switching USB off and on", error)
-        bench.meter.set_passthrough(Passthrough.OFF)
-        bench.clock.sleep(2.0)
-        bench.meter.set_passthrough(Passthrough.ON)
-        bench.phone.wait_back(timeout_s)
+    recoveries += wait_back(bench, profile.window.reconnect_timeout_s)
 
 
 def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfile) -> None:
@@ -198,6 +208,7 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
         if recording.failure is not None:
             raise recording.failure
         glimpse = recording.glimpse()
+        _check_protection(bench, glimpse)
         if glimpse.calibrated:
             check_output(bench, glimpse.supply_v, profile)
         if glimpse.calibrated and glimpse.usb_v < profile.gates.max_usb_v:
@@ -217,6 +228,16 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
                 "Is the phone's cable in the meter's USB port? Run `lab doctor --passthrough`.",
             )
         bench.clock.sleep(0.5)
+
+
+def _check_protection(bench: Bench, glimpse: Glimpse) -> None:
+    if glimpse.over_current:
+        raise OverCurrent(
+            f"meter {bench.meter.info.serial}",
+            "sample",
+            "the over-current or thermal flag is set: the output is off",
+            "Look for a short or a hot meter before switching on again.",
+        )
 
 
 def check_output(bench: Bench, measured_v: float, profile: BenchProfile) -> None:
@@ -251,13 +272,7 @@ def _watch(bench: Bench, recording: Recording, n_models: int, profile: BenchProf
         if recording.failure is not None:
             raise recording.failure
         glimpse = recording.glimpse()
-        if glimpse.over_current:
-            raise OverCurrent(
-                f"meter {bench.meter.info.serial}",
-                "sample",
-                "the over-current or thermal flag is set: the output is off",
-                "Look for a short or a hot meter before switching on again.",
-            )
+        _check_protection(bench, glimpse)
         sight = watch.see(clock.now_s(), glimpse)
         if sight is Sight.DONE:
             return

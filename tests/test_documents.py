@@ -5,6 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from hardware.sim.faults import FAULTS
 from lab.cli import app, register
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +41,9 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_fault_stands_in_its_page() -> None:
+    page = (ROOT / "docs" / "reference" / "faults.md").read_text(encoding="utf-8")
+    for name, fault in FAULTS.items():
+        assert f"| `{name}` | {fault.hits} | {fault.does} |" in page

@@ -16,9 +16,11 @@ from hardware.sim.phone import SimPhone
 from hardware.sim.phone_files import NoSuchFile
 
 _VERSION = 41
-_FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex"
+FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex"
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 _DATA_BYTES = 65536
+# As long as the client's own time limit, on the bench's clock.
+_HANG_S = 30.0
 
 
 class _Refused(Exception):
@@ -29,28 +31,44 @@ class AdbServer:
     """Serves one phone until closed.
 
     Attributes:
+        phone: the phone.
         port: where it listens, on 127.0.0.1.
+        on_push: told the path of each file that comes in, before it is stored.
+        hang_push: the next file that is sent gets no answer, however long the client waits.
     """
 
     def __init__(self, phone: SimPhone) -> None:
-        self._phone = phone
+        self.phone = phone
         self._world = phone.world
         self._changed = threading.Condition()
         self._transports: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._closed = False
+        self.port = 0
+        self.hang_push = False
+        self.on_push: Callable[[str], None] = lambda path: None
         phone.on_adb_change = self._phone_changed
-        threading.Thread(target=self._accept, name="adb server", daemon=True).start()
+        self.start()
+
+    def start(self) -> None:
+        """Listen, on the same port as before."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), name="adb server", daemon=True).start()
+
+    @property
+    def listening(self) -> bool:
+        """The server runs."""
+        return self._listener.fileno() >= 0
 
     def close(self) -> None:
-        """Stop listening and cut all connections."""
-        self._closed = True
-        self._listener.close()
+        """Stop listening and cut all connections, as a server that is killed."""
+        if self.listening:
+            # A thread that waits in accept() keeps a closed socket alive, and its port taken.
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
         self._cut_transports()
 
     def _phone_changed(self) -> None:
-        if not self._phone.adb_online:
+        if not self.phone.adb_online:
             self._cut_transports()
         with self._changed:
             self._changed.notify_all()
@@ -62,10 +80,10 @@ class AdbServer:
             except OSError:
                 continue
 
-    def _accept(self) -> None:
-        while not self._closed:
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(connection,), name="adb client", daemon=True).start()
@@ -97,14 +115,19 @@ class AdbServer:
     # -- what the server itself answers
 
     def _listing(self, long: bool) -> str:
-        phone = self._phone
+        phone = self.phone
         if not phone.adb_online:
             return ""
-        state = "device" if phone.authorised else "unauthorized"
+        state = self._state()
         if long:
             name = phone.constants.model.replace(" ", "_")
             return f"{phone.serial:<22} {state} usb:1-1 product:coral model:{name} device:coral transport_id:1\n"
         return f"{phone.serial}\t{state}\n"
+
+    def _state(self) -> str:
+        if self.phone.adb_stuck:
+            return "offline"
+        return "device" if self.phone.authorised else "unauthorized"
 
     def _host_service(self, stream: _AdbStream, request: str) -> bool:
         """Answer; True when the connection now speaks to the phone."""
@@ -119,12 +142,20 @@ class AdbServer:
             "version": lambda: f"{_VERSION:04x}",
             "devices": lambda: self._listing(False),
             "devices-l": lambda: self._listing(True),
-            "host-features": lambda: _FEATURES,
-            "features": lambda: self._found(serial) and _FEATURES,
+            "host-features": lambda: FEATURES,
+            "features": lambda: self._found(serial) and FEATURES,
             "get-state": lambda: self._found(serial) and "device",
-            "get-serialno": lambda: self._found(serial) and self._phone.serial,
+            "get-serialno": lambda: self._found(serial) and self.phone.serial,
             "get-devpath": lambda: self._found(serial) and "usb:1-1",
         }
+        if service == "kill":
+            self.close()
+            stream.send(b"OKAY")
+            return False
+        if service in ("reconnect-offline", "reconnect"):
+            self.phone.adb_stuck = False
+            stream.send(b"OKAY" + _block("reconnecting"))
+            return False
         if service in answers:
             stream.send(b"OKAY" + _block(answers[service]()))
             return False
@@ -139,9 +170,11 @@ class AdbServer:
         raise _Refused("unknown host service")
 
     def _found(self, serial: str | None) -> str:
-        phone = self._phone
+        phone = self.phone
         if not phone.adb_online or (serial is not None and serial != phone.serial):
             raise _Refused(f"device '{serial}' not found" if serial else "no devices/emulators found")
+        if phone.adb_stuck:
+            raise _Refused("device offline")
         if not phone.authorised:
             raise _Refused(
                 "device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\n"
@@ -154,7 +187,7 @@ class AdbServer:
         stream.send(b"OKAY")
         while True:
             self._world.catch_up()
-            here = self._phone.adb_online and serial in (None, self._phone.serial)
+            here = self.phone.adb_online and serial in (None, self.phone.serial)
             if here != (wanted == "disconnect"):
                 stream.send(b"OKAY")
                 return
@@ -164,6 +197,17 @@ class AdbServer:
 
     # -- what the phone answers
 
+    def serve_service(self, connection: socket.socket, request: str) -> None:
+        """Serve one service of the phone on a connection of its own: OKAY first, or FAIL with the reason."""
+        stream = _AdbStream(connection)
+        self._world.catch_up()
+        try:
+            self._device_service(stream, request)
+        except _Refused as refusal:
+            stream.send(b"FAIL" + _block(str(refusal)))
+        except (OSError, EOFError, ValueError):
+            return
+
     def _device_service(self, stream: _AdbStream, request: str) -> None:
         name, _, argument = request.partition(":")
         if name == "shell" or name.startswith("shell,"):
@@ -171,7 +215,7 @@ class AdbServer:
             self._shell(stream, argument, v2="v2" in name.split(","))
         elif name == "sync":
             stream.send(b"OKAY")
-            _Sync(stream, self._phone).serve()
+            _Sync(stream, self.phone, self._pushed).serve()
         elif name == "root":
             stream.send(b"OKAY")
             self._become_root(stream)
@@ -186,11 +230,11 @@ class AdbServer:
             return send
 
         world = self._world
-        steps = self._phone.shell(command, sender(_STDOUT), sender(_STDERR))
-        world.time.sleep(self._phone.constants.timing.shell_s)
+        steps = self.phone.shell(command, sender(_STDOUT), sender(_STDERR))
+        world.time.sleep(self.phone.constants.timing.shell_s)
         while True:
             world.catch_up()
-            if not self._phone.adb_online:
+            if not self.phone.adb_online:
                 steps.close()
                 return
             try:
@@ -205,8 +249,18 @@ class AdbServer:
                 return
             world.time.sleep(duration_s)
 
+    def _pushed(self, stream: _AdbStream, path: str) -> None:
+        """A file has come in; where the push is to hang, nothing is said until the client has given up."""
+        self.on_push(path)
+        if not self.hang_push:
+            return
+        self.hang_push = False
+        self._world.time.sleep(_HANG_S)
+        stream.wait_hung_up()
+        raise EOFError("the client gave up")
+
     def _become_root(self, stream: _AdbStream) -> None:
-        phone = self._phone
+        phone = self.phone
         if phone.root != "adbd":
             stream.send(b"adbd cannot run as root in production builds\n")
             return
@@ -222,9 +276,10 @@ class AdbServer:
 class _Sync:
     """The file-transfer service: STAT, RECV, SEND and QUIT of SYNC.TXT."""
 
-    def __init__(self, stream: _AdbStream, phone: SimPhone) -> None:
+    def __init__(self, stream: _AdbStream, phone: SimPhone, pushed: Callable[[_AdbStream, str], None]) -> None:
         self._stream = stream
-        self._phone = phone
+        self.phone = phone
+        self._pushed = pushed
 
     def serve(self) -> None:
         """Answer requests until the client quits or hangs up."""
@@ -246,22 +301,22 @@ class _Sync:
         self._stream.send(b"FAIL" + struct.pack("<I", len(text)) + text.encode())
 
     def _stat(self, path: str) -> None:
-        file = self._phone.files.get(path)
+        file = self.phone.files.get(path)
         mode = 0o100000 | file.mode if file else 0
         self._stream.send(
             b"STAT" + struct.pack("<III", mode, len(file.content) if file else 0, file.written_s if file else 0)
         )
 
     def _take_time(self, n_bytes: int) -> None:
-        world = self._phone.world
-        world.time.sleep(n_bytes / self._phone.constants.timing.push_bytes_per_s)
+        world = self.phone.world
+        world.time.sleep(n_bytes / self.phone.constants.timing.push_bytes_per_s)
         world.catch_up()
-        if not self._phone.adb_online:
+        if not self.phone.adb_online:
             raise EOFError("USB has gone meanwhile")
 
     def _receive(self, path: str) -> None:
         try:
-            content = self._phone.files.read(path)
+            content = self.phone.files.read(path)
         except NoSuchFile:
             self._fail("open failed: No such file or directory")
             return
@@ -279,10 +334,11 @@ class _Sync:
             if name == b"DONE":
                 break
             content += self._stream.exactly(value)
+        self._pushed(self._stream, path)
         self._take_time(len(content))
         try:
-            as_root = self._phone.adb_is_root
-            self._phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value, as_root=as_root)
+            as_root = self.phone.adb_is_root
+            self.phone.files.write(path, bytes(content), int(mode, 0) & 0o777, value, as_root=as_root)
         except NoSuchFile:
             self._fail("couldn't create file: No such file or directory")
         except OSError as error:
@@ -312,6 +368,11 @@ class _AdbStream:
 
     def send(self, data: bytes) -> None:
         self._connection.sendall(data)
+
+    def wait_hung_up(self) -> None:
+        """Wait until the client closes its side."""
+        while self._connection.recv(_DATA_BYTES):
+            continue
 
     def hung_up(self) -> bool:
         """The client has closed its side."""

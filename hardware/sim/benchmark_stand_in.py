@@ -2,14 +2,15 @@
 
 It reads the pushed .tflite file, works out what an inference costs at the core's present clock, draws the run's own
 noise, loads the phone for as long as the real tool would, and prints what the real tool prints: flags, loop rules,
-number formats, errors and exit codes as in tensorflow/lite/tools/benchmark.
+number formats, errors and exit codes as in tensorflow/lite/tools/benchmark. What the phone's `tool_troubles` say goes
+wrong on purpose: the tool "crashes", its output "is cut short", or it "takes the phone down".
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,9 @@ _DEFAULTS: dict[str, str] = {
 }
 _INIT_POWER_SHARE = 0.8
 _MEDDLING_SHARE = 0.3
+_ABORTED = 134
+_CUT_AFTER_BYTES = 300
+_DOWN_AFTER_S = 0.7
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,32 @@ def run(shell: Shell, arguments: list[str], streams: Streams) -> Steps:
     """The command: flags in, output and exit code as the real tool's."""
     phone = shell.context
     yield phone.constants.timing.spawn_s
-    tool = _Tool(shell, streams)
+    trouble = phone.tool_troubles.pop(0) if phone.tool_troubles else ""
+    if trouble == "crashes":
+        yield 0.4
+        streams.stdout(b"STARTING!\nAborted\n")
+        return _ABORTED
+    if trouble == "is cut short":
+        streams = Streams(streams.stdin, _first_bytes(streams.stdout, _CUT_AFTER_BYTES), streams.stderr)
+    tool = _Tool(shell, streams, takes_phone_down=trouble == "takes the phone down")
     return (yield from tool.main(arguments))
 
 
+def _first_bytes(write: Callable[[bytes], None], n_bytes: int) -> Callable[[bytes], None]:
+    """What passes only so many bytes on."""
+    left = n_bytes
+
+    def some(data: bytes) -> None:
+        nonlocal left
+        write(data[:left])
+        left -= len(data[:left])
+
+    return some
+
+
 class _Tool:
-    def __init__(self, shell: Shell, streams: Streams) -> None:
+    def __init__(self, shell: Shell, streams: Streams, *, takes_phone_down: bool) -> None:
+        self._takes_phone_down = takes_phone_down
         self._shell = shell
         self._phone: Any = shell.context
         self._streams = streams
@@ -103,7 +127,21 @@ class _Tool:
             return self._fail(
                 str(error), "The model allocation is null/empty", f"Failed to load model {flags['graph']}"
             )
+        self._note_killer(hashlib.sha256(model).hexdigest())
         return (yield from self._benchmark(model, work, flags))
+
+    def _note_killer(self, digest: str) -> None:
+        """A model that takes the phone down does so in every run; one that was measured before is not made one."""
+        phone = self._phone
+        if self._takes_phone_down:
+            if digest in phone.models_run:
+                phone.tool_troubles.insert(0, "takes the phone down")
+            else:
+                phone.killers.add(digest)
+        if digest in phone.killers:
+            phone.world.at(phone.world.now_s + _DOWN_AFTER_S, phone.reboot)
+        else:
+            phone.models_run.add(digest)
 
     def _benchmark(self, model: bytes, work: tuple[OpWork, ...], flags: dict[str, str]) -> Steps:
         phone, world = self._phone, self._phone.world

@@ -23,6 +23,7 @@ _SLOT_BYTES = 64
 _ROW_BYTES = 18
 _OUTPUT_OK_BIT, _OVER_CURRENT_BIT = 0x20, 0x10
 _MAX_CODE = 65535
+_EARLY_PACKETS = 3
 
 
 class HvpmDevice:
@@ -33,6 +34,14 @@ class HvpmDevice:
         on_output: called with a new output voltage.
         on_passthrough: called with whether USB is passed.
         late_host: if True the queue overflows by the clock (paced time); in virtual time no host is late by itself.
+
+    Attributes:
+        calibrating: if False no calibration is sent.
+        early_rollover: the first packets say 65535 dropped, as units do in their first millisecond.
+        dropped_at_start: where the drop counter, which has 16 bits, begins.
+        short_packet_share: share of packets with fewer than three samples.
+        on_start: called when sampling begins.
+        n_unplugged: how often its USB was lost: what was opened before is then of no use.
     """
 
     def __init__(
@@ -47,7 +56,13 @@ class HvpmDevice:
         self.world = world
         self.serial = str(meter.serial)
         self._gone = False
+        self.n_unplugged = 0
         self.over_current = False
+        self.calibrating = True
+        self.early_rollover = False
+        self.dropped_at_start = 0
+        self.short_packet_share = meter.short_packet_share
+        self.on_start: Callable[[], None] = lambda: None
         self.sampling = False
         self._meter = meter
         self._late_host = late_host
@@ -97,6 +112,7 @@ class HvpmDevice:
 
     @gone.setter
     def gone(self, gone: bool) -> None:
+        self.n_unplugged += gone and not self._gone
         self._gone = gone
         if gone:
             self.stop()
@@ -122,6 +138,8 @@ class HvpmDevice:
     def start(self, calibration_ms: int) -> None:
         """Begin to sample."""
         self._clear()
+        self.on_start()
+        self._dropped = self.dropped_at_start
         self._period = max(4, round(calibration_ms * RATE_HZ / 1e3))
         self.world.catch_up()
         self._began_s = self._delivered_s = self.world.time.now_s()
@@ -165,6 +183,11 @@ class HvpmDevice:
                 self._make(n_due)
                 return True
 
+    def lose_output(self) -> None:
+        """The output goes off by itself."""
+        self.registers[_VOLTAGE] = 0
+        self._on_output(0.0)
+
     def stall(self, n_samples: int) -> None:
         """The host has not read for so many samples: all that the queue cannot hold is lost."""
         self._overflow(max(0, n_samples - self._meter.queue_samples))
@@ -181,6 +204,8 @@ class HvpmDevice:
         slots = np.zeros((len(sizes), _SLOT_BYTES), np.uint8)
         slots[:, 0] = self._dropped & 0xFF
         slots[:, 1] = (self._dropped >> 8) & 0xFF
+        if self.early_rollover and self._n_made == 0:
+            slots[:_EARLY_PACKETS, :2] = 0xFF
         counters = (self._counter + np.arange(len(sizes))) & 0x0F
         flags = _OVER_CURRENT_BIT if self.over_current else _OUTPUT_OK_BIT * (self.world.output_v > 0)
         slots[:, 2] = counters | flags
@@ -196,7 +221,7 @@ class HvpmDevice:
 
     def _packet_sizes(self, n: int) -> NDArray[np.int64]:
         sizes = np.full(n // 3 + 1, 3)
-        short = self._rng.random(len(sizes)) < self._meter.short_packet_share
+        short = self._rng.random(len(sizes)) < self.short_packet_share
         sizes[short] = self._rng.integers(1, 3, int(short.sum()))
         totals = np.cumsum(sizes)
         while totals[-1] < n:
@@ -233,6 +258,8 @@ class HvpmDevice:
 
     def _calibrate(self, words: NDArray[np.uint16], numbers: NDArray[np.int64]) -> None:
         """Put a zero and a reference calibration in place of measurements, once a period."""
+        if not self.calibrating:
+            return
         phase = numbers % self._period
         for position, kind, codes in (
             (0, _ZERO, self._meter.zero_codes),

@@ -25,6 +25,7 @@ class CpuCluster:
         self.governor = "schedutil"
         self.min_khz, self.max_khz = cluster.freqs_khz[0], cluster.freqs_khz[-1]
         self.busy = False
+        self.secret_khz: int | None = None
         self._phone = phone
         self._residency_s = dict.fromkeys(cluster.freqs_khz, 0.0)
         self._since_s = 0.0
@@ -32,6 +33,11 @@ class CpuCluster:
     @property
     def freq_khz(self) -> int:
         """The clock that the cores really run at."""
+        return self.said_khz if self.secret_khz is None else self._nearest(self.secret_khz)
+
+    @property
+    def said_khz(self) -> int:
+        """The clock that sysfs shows; the truth unless `secret_khz` is set."""
         wants_khz = self.min_khz if self.governor == "powersave" else self.max_khz
         if self.governor == "schedutil" and not self.busy:
             wants_khz = self.min_khz
@@ -41,7 +47,7 @@ class CpuCluster:
     def account(self) -> None:
         """Book the time since the last change; to be called before every change of the clock."""
         now_s = self._phone.world.now_s
-        self._residency_s[self.freq_khz] += now_s - self._since_s
+        self._residency_s[self.said_khz] += now_s - self._since_s
         self._since_s = now_s
 
     def residency(self) -> str:
@@ -71,7 +77,7 @@ class CpuCluster:
         files.node(f"{folder}/scaling_governor", lambda: self.governor + "\n", self.set_governor)
         files.node(f"{folder}/scaling_min_freq", lambda: f"{self.min_khz}\n", self.set_min)
         files.node(f"{folder}/scaling_max_freq", lambda: f"{self.max_khz}\n", self.set_max)
-        files.node(f"{folder}/scaling_cur_freq", lambda: f"{self.freq_khz}\n")
+        files.node(f"{folder}/scaling_cur_freq", lambda: f"{self.said_khz}\n")
         available = " ".join(map(str, self.freqs_khz)) + "\n"
         files.node(f"{folder}/scaling_available_frequencies", lambda: available)
         files.node(f"{folder}/scaling_available_governors", lambda: "performance powersave schedutil\n")
@@ -87,6 +93,12 @@ class SimPhone:
         root: "adbd" (adb root works), "su" or "none".
         kernel_table: how kernels pad, a table of the constants.
         tool_dialect: whose output the benchmark tool prints: "tf1", "tf23", "tf" or "litert".
+
+    Attributes:
+        adb_stuck: adb lists the phone as offline until the server is told to reconnect.
+        tool_troubles: what goes wrong in the next runs of the tool, one each: see `benchmark_stand_in`.
+        killers: hashes of models that take the phone down.
+        models_run: hashes of models that were begun.
     """
 
     def __init__(
@@ -105,6 +117,10 @@ class SimPhone:
         self.adb_is_root = False
         self.authorised = True
         self.adb_online = False
+        self.adb_stuck = False
+        self.tool_troubles: list[str] = []
+        self.killers: set[str] = set()
+        self.models_run: set[str] = set()
         self.powered = False
         self.screen_on = True
         self.wake_locks: set[str] = set()
@@ -139,6 +155,7 @@ class SimPhone:
         files.node("/sys/power/wake_lock", lambda: " ".join(sorted(self.wake_locks)) + "\n", self._lock)
         files.node("/sys/power/wake_unlock", lambda: "\n", self._unlock)
         files.node("/proc/uptime", lambda: f"{self.world.now_s:.2f} 0.00\n")
+        files.node("/proc/sys/kernel/random/boot_id", lambda: f"{self._generation:08x}-simulated\n")
         files.write(TOOL_PATH, b"\x7fELF simulated benchmark_model", mode=0o755)
 
     def _lock(self, name: str) -> None:
@@ -202,7 +219,32 @@ class SimPhone:
         self.world.clear_loads()
         self._asleep.clear()
         self._forget_volatile()
-        self._set_adb(False)
+        self.set_adb(False)
+
+    def reboot(self) -> None:
+        """Android starts anew; what was written to storage stays."""
+        if self.powered:
+            self._die()
+            self.powered = True
+            self.world.at(self.world.now_s + self.constants.timing.boot_s, self._booted(self._generation))
+            self.settle_power()
+
+    def step_clock(self, by_s: float) -> None:
+        """The wall clock is set."""
+        self._offset_s += by_s
+
+    def disturb(self, mean_gap_s: float, for_s: float) -> None:
+        """Something in the background wakes up very often for a while."""
+        self.run(self._disturbance(mean_gap_s, self.world.now_s + for_s))
+
+    def _disturbance(self, mean_gap_s: float, until_s: float) -> Steps:
+        noise, rng = self.constants.noise, self.world.rng
+        while self.world.now_s < until_s:
+            yield float(rng.exponential(mean_gap_s))
+            self.world.set_load("disturbance", noise.wakeup_w)
+            yield noise.wakeup_s * float(rng.uniform(0.5, 1.5))
+            self.world.set_load("disturbance", 0.0)
+        return 0
 
     def _forget_volatile(self) -> None:
         self.wake_locks.clear()
@@ -217,7 +259,7 @@ class SimPhone:
         def action() -> None:
             if self.powered and self._generation == generation:
                 self.start_wakeups()
-                self._set_adb(self.world.usb_connected)
+                self.set_adb(self.world.usb_connected)
 
         return action
 
@@ -234,19 +276,20 @@ class SimPhone:
 
         def notice() -> None:
             if self.powered and self.world.usb_connected == connected:
-                self._set_adb(connected)
+                self.set_adb(connected)
 
         self.world.at(self.world.now_s + delay_s, notice)
 
-    def _set_adb(self, online: bool) -> None:
+    def set_adb(self, online: bool) -> None:
+        """The phone is on adb, or has left it."""
         if online != self.adb_online:
             self.adb_online = online
             self.on_adb_change()
 
     def restart_adbd(self) -> None:
         """adbd starts anew, as after `adb root`."""
-        self._set_adb(False)
-        self.world.at(self.world.now_s + 0.5, lambda: self._set_adb(self.powered and self.world.usb_connected))
+        self.set_adb(False)
+        self.world.at(self.world.now_s + 0.5, lambda: self.set_adb(self.powered and self.world.usb_connected))
 
     def start_wakeups(self) -> None:
         """Something in the background wakes up now and then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,19 @@ _GET_DESCRIPTOR = 6
 _NO_DEVICE, _TIMED_OUT = (-4, 19), (-7, 110)
 
 
+@dataclass(frozen=True)
+class _Handle:
+    """A device that was opened; of no use any more once its USB was lost, even if it is back."""
+
+    device: HvpmDevice
+    n_unplugged: int
+
+    def still_there(self) -> HvpmDevice:
+        if self.device.gone or self.device.n_unplugged != self.n_unplugged:
+            raise usb.core.USBError("No such device (it may have been disconnected)", *_NO_DEVICE)
+        return self.device
+
+
 class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
     """The USB bus of the simulated bench."""
 
@@ -28,6 +42,8 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         self._views: dict[int, memoryview] = {}
 
     def enumerate_devices(self) -> Iterator[HvpmDevice]:
+        for device in self._devices:
+            device.world.catch_up()
         return iter([device for device in self._devices if not device.gone])
 
     def get_device_descriptor(self, dev: HvpmDevice) -> Any:
@@ -102,33 +118,33 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
             extralen=0,
         )
 
-    def open_device(self, dev: HvpmDevice) -> HvpmDevice:
-        return dev
+    def open_device(self, dev: HvpmDevice) -> _Handle:
+        return _Handle(dev, dev.n_unplugged)
 
-    def close_device(self, dev_handle: HvpmDevice) -> None:
+    def close_device(self, dev_handle: _Handle) -> None:
         return None
 
-    def set_configuration(self, dev_handle: HvpmDevice, config_value: int) -> None:
+    def set_configuration(self, dev_handle: _Handle, config_value: int) -> None:
         return None
 
-    def get_configuration(self, dev_handle: HvpmDevice) -> int:
+    def get_configuration(self, dev_handle: _Handle) -> int:
         return 1
 
-    def claim_interface(self, dev_handle: HvpmDevice, intf: int) -> None:
+    def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
         return None
 
-    def release_interface(self, dev_handle: HvpmDevice, intf: int) -> None:
+    def release_interface(self, dev_handle: _Handle, intf: int) -> None:
         return None
 
-    def reset_device(self, dev_handle: HvpmDevice) -> None:
-        dev_handle.stop()
+    def reset_device(self, dev_handle: _Handle) -> None:
+        dev_handle.device.stop()
 
-    def is_kernel_driver_active(self, dev_handle: HvpmDevice, intf: int) -> bool:
+    def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
         return False
 
     def ctrl_transfer(
         self,
-        dev_handle: HvpmDevice,
+        dev_handle: _Handle,
         bmRequestType: int,  # noqa: N803
         bRequest: int,  # noqa: N803
         wValue: int,  # noqa: N803
@@ -136,33 +152,30 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         data: array.array[int],
         timeout: int,
     ) -> int:
-        if dev_handle.gone:
-            raise usb.core.USBError("No such device (it may have been disconnected)", *_NO_DEVICE)
+        device = dev_handle.still_there()
         if bmRequestType & 0x60 == 0 and bRequest == _GET_DESCRIPTOR:
-            return _answer(_string(wValue & 0xFF, dev_handle.serial), data)
+            return _answer(_string(wValue & 0xFF, device.serial), data)
         opcode = wIndex & 0xFF
         if bmRequestType == _IN and bRequest == _VALUE:
-            return _answer(pack_register(dev_handle.get(opcode)), data)
+            return _answer(pack_register(device.get(opcode)), data)
         if bmRequestType == _OUT and bRequest == _VALUE:
-            dev_handle.set(opcode, struct.unpack("<I", bytes(data))[0])
+            device.set(opcode, struct.unpack("<I", bytes(data))[0])
         elif bmRequestType == _OUT and bRequest == _START:
-            dev_handle.start(wValue)
+            device.start(wValue)
         elif bmRequestType == _OUT and bRequest == _STOP:
-            dev_handle.stop()
+            device.stop()
         return len(data)
 
-    def bulk_read(self, dev_handle: HvpmDevice, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
-        if dev_handle.gone:
-            raise usb.core.USBError("No such device (it may have been disconnected)", *_NO_DEVICE)
+    def bulk_read(self, dev_handle: _Handle, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
+        device = dev_handle.still_there()
         key = id(buff)
         view = self._views.get(key)
         if view is None or view.obj is not buff:
             self._views = {key: memoryview(buff)}
             view = self._views[key]
-        length = dev_handle.packet(view)
+        length = device.packet(view)
         if not length:
-            if dev_handle.gone:
-                raise usb.core.USBError("No such device (it may have been disconnected)", *_NO_DEVICE)
+            dev_handle.still_there()
             raise usb.core.USBTimeoutError("Operation timed out", *_TIMED_OUT)
         return length
 

@@ -72,7 +72,8 @@ class World:
         self._loads_w: dict[str, float] = {}
         self._starts_s: list[float] = [0.0]
         self._powers_w: list[float] = [0.0]
-        self._skin_c = constants.thermal.ambient_c + 4.0
+        self.ambient_c = constants.thermal.ambient_c
+        self._skin_c = self.ambient_c + 4.0
 
     @property
     def now_s(self) -> float:
@@ -111,9 +112,13 @@ class World:
         if passed_s <= 0:
             return
         thermal = self.constants.thermal
-        target_c = thermal.ambient_c + thermal.skin_c_per_w * self._powers_w[-1]
+        target_c = self.ambient_c + thermal.skin_c_per_w * self._powers_w[-1]
         self._skin_c += (target_c - self._skin_c) * (1.0 - math.exp(-passed_s / thermal.skin_tau_s))
         self._now_s = moment_s
+
+    def heat(self, skin_c: float, ambient_c: float) -> None:
+        """Something warms the phone: its skin at once, its surroundings from now on."""
+        self._skin_c, self.ambient_c = skin_c, ambient_c
 
     @property
     def skin_c(self) -> float:

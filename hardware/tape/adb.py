@@ -11,6 +11,7 @@ from typing import Any
 import adbutils
 from adbutils._adb import AdbConnection
 
+from hardware.adb_server import server_answers
 from hardware.tape.player import Player
 from hardware.tape.recorder import Recorder
 
@@ -19,7 +20,7 @@ _NOWHERE = ("127.0.0.1", 1)
 
 
 class RecordedAdb(adbutils.AdbClient):  # type: ignore[misc]
-    """A client whose connections are kept."""
+    """A client whose connections are kept; like `AskingClient` it starts no server."""
 
     def __init__(self, recorder: Recorder, numbers: Iterator[int], host: str, port: int, socket_timeout: float) -> None:
         super().__init__(host, port, socket_timeout=socket_timeout)
@@ -48,11 +49,14 @@ def _timed(connection: AdbConnection, timeout: float | None, client: Any) -> Adb
 
 class _RecordedConnection(AdbConnection):  # type: ignore[misc]
     def __init__(self, recorder: Recorder, number: int, host: str, port: int) -> None:
-        self._recorder, self._number = recorder, number
+        self._recorder, self._number, self._server = recorder, number, (host, port)
         super().__init__(host, port)
 
     def _safe_connect(self) -> Any:
-        connect = super()._safe_connect
+        def connect() -> Any:
+            server_answers(*self._server)
+            return super(_RecordedConnection, self)._safe_connect()
+
         inner = self._recorder.call("adb open", {"connection": self._number}, connect)
         return _RecordedSocket(self._recorder, self._number, inner)
 

@@ -21,7 +21,7 @@ _USB_KINDS = {
     "usb reset_device", "usb clear_halt", "usb detach_kernel_driver", "usb control",
 }  # fmt: skip
 _EITHER_KINDS = {"now", "utc", "sleep", "serial read", "serial waiting", "serial write", "serial reset"} | _USB_KINDS
-_MAIN_KINDS = {"serial open", "adb open", "adb send", "adb recv"} | _EITHER_KINDS
+_MAIN_KINDS = {"serial open", "adb start", "adb open", "adb send", "adb recv"} | _EITHER_KINDS
 _READER_KINDS = {"usb packet", "usb packets"} | _EITHER_KINDS
 
 

@@ -43,6 +43,18 @@ def measure(
     record: Annotated[
         Path | None, typer.Option("--record", help="Keep all that crosses the wire in this new file: `lab replay`.")
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Give the models that failed a fresh start.")
+    ] = False,
+    fault: Annotated[
+        str | None,
+        typer.Option("--fault", help="Simulated bench: what goes wrong on purpose, NAME[,NAME]; `list` shows all."),
+    ] = None,
+    fault_seed: Annotated[int, typer.Option("--fault-seed", min=0, help="Decides when it does.")] = 1,
+    fault_rate: Annotated[
+        float,
+        typer.Option("--fault-rate", min=0.0, max=1.0, help="Part of the windows with a fault; 0: each once."),
+    ] = 0.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do, and cost.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON.")] = False,
 ) -> None:
@@ -57,12 +69,17 @@ def measure(
     from db.database import open_database
     from hardware.tape.container import check_free
     from lab import campaign as campaigns
-    from lab.commands.measure_report import check_space, dry_run_report, final_report
+    from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
     from lab.profile import load_profile
     from lab.progress import shown_progress
     from lab.wanted import Wanted, plan_of
 
     profile = load_profile(bench)
+    if fault == "list":
+        print_faults()
+        return
+    if fault is not None:
+        profile = profile.with_faults([name.strip() for name in fault.split(",")], fault_seed, fault_rate)
     if precision is not None:
         profile = profile.with_precision(precision)
     wanted = Wanted(n, models, architectures, study, top, space, seed, campaign, repeats)
@@ -75,7 +92,9 @@ def measure(
         return
     with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
         try:
-            row = campaigns.measure(database, profile, plan, observe, should_stop, record)
+            row = campaigns.measure(
+                database, profile, plan, observe, should_stop, record=record, retry_failed=retry_failed
+            )
         except KeyboardInterrupt as stop:
             notes = "".join(f"{note}\n" for note in getattr(stop, "__notes__", []))
             given_back = "" if notes else "; the phone was given back"

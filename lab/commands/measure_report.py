@@ -44,6 +44,20 @@ class Estimate:
     disk_gb: float
 
 
+def print_faults() -> None:
+    """The faults that `--fault` takes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hardware.sim.faults import FAULTS
+
+    table = Table("fault", "hits", "what happens on the SIMULATED bench", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for fault in FAULTS.values():
+        table.add_row(fault.name, fault.hits, fault.does)
+    Console(file=sys.stdout).print(table)
+
+
 def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
     """Time and disk of a campaign from its start, by arithmetic."""
     tasks = [task for task in plan.tasks if task.role == "architecture"]

@@ -44,15 +44,17 @@ def status(
 
 
 def _print_campaign(console: Console, campaign: CampaignStatus) -> None:
+    from lab.shown_text import harmless, marked_up
+
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
-    console.rule(f"{_plain_text(campaign.name)}{mark}", align="left")
+    console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
     console.print(_counts_table(campaign))
     console.print(_time_table(campaign))
     console.print(_figures_table(campaign))
     if campaign.last_incidents:
         console.print(_incidents_table(campaign))
     console.print("Next: ", end="")
-    console.print(campaign.next_command, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(harmless(campaign.next_command), style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
 def _counts_table(campaign: CampaignStatus) -> Table:
@@ -99,11 +101,13 @@ def _forecast(left_s: float) -> str:
 
 
 def _incidents_table(campaign: CampaignStatus) -> Table:
+    from lab.shown_text import marked_up
+
     table = _table("last incidents", "what", "done about it", "lost s")
     for incident in campaign.last_incidents:
-        what = _plain_text(f"{incident.kind}: {incident.detail}")
+        what = marked_up(f"{incident.kind}: {incident.detail}")
         when = f"{incident.at_utc:%Y-%m-%d %H:%M} UTC"
-        table.add_row(when, what, _plain_text(incident.action), f"{incident.lost_s:.0f}")
+        table.add_row(when, what, marked_up(incident.action), f"{incident.lost_s:.0f}")
     return table
 
 
@@ -114,13 +118,6 @@ def _table(*headers: str) -> Table:
     table = Table(*headers, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.columns[0].no_wrap = True
     return table
-
-
-def _plain_text(text: str) -> str:
-    """Text from the record, in which square brackets are brackets and no markup."""
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _hours(time_s: float) -> str:

@@ -98,7 +98,7 @@ def test_no_phone_at_all_is_said(rig: PhoneRig) -> None:
 
 
 def test_several_phones_ask_for_a_name(rig: PhoneRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = rig.bench._server
+    server = rig.bench.adb_server
     listing = server._listing
     monkeypatch.setattr(server, "_listing", lambda long: listing(long) + "OTHER\tdevice\n")
     with pytest.raises(SeveralPhones, match=f"{rig.phone.serial}, OTHER") as raised:

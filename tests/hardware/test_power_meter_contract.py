@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meter_rig import CALIBRATED_S, LIMITS, MeterRig, build
 
 from hardware.adb import phone_states
-from hardware.errors import CurrentOutOfRange, UsbLost, VoltageOutOfRange
+from hardware.errors import CurrentOutOfRange, MeterNotFound, UsbLost, VoltageOutOfRange
 from hardware.meter import Passthrough
 
 _ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True) | st.floats(3.0, 5.0)
@@ -226,3 +226,31 @@ def test_a_glimpse_while_recording_changes_nothing_of_the_trace(rig: MeterRig) -
 def test_a_simulated_meter_says_that_it_is_one(rig: MeterRig) -> None:
     assert rig.meter.info.simulated
     assert rig.meter.info.serial in {"26511", "7536"}
+
+
+def test_a_meter_that_is_back_is_opened_anew_with_its_output_and_limits_as_they_were() -> None:
+    rig = build("hvpm")
+    try:
+        rig.meter.set_current_limits(power_up_a=6.5, run_a=3.0)
+        rig.meter.set_voltage(4.2)
+        limits_a = rig.limits_a()
+        rig.device.gone = True
+        rig.device.gone = False
+        with pytest.raises(UsbLost):
+            rig.meter.passthrough()
+        rig.device.gone = True
+        with pytest.raises(MeterNotFound, match="not plugged in"):
+            rig.meter.reopen()
+        rig.device.gone = False
+        rig.meter.reopen()
+        assert rig.meter.output_v() == pytest.approx(4.2, abs=0.005)
+        assert rig.output_history == pytest.approx([4.2])
+        assert rig.limits_a() == limits_a
+        with rig.meter.recording() as recording:
+            rig.time.sleep(CALIBRATED_S + 1.0)
+        assert recording.failure is None
+        assert len(recording.trace().index) > 4000
+        with pytest.raises(VoltageOutOfRange):
+            rig.meter.set_voltage(4.41)
+    finally:
+        rig.close()

@@ -54,3 +54,11 @@ def test_a_window_with_an_alarm_does_not_enter_the_charts() -> None:
     for _ in range(10):
         assert chart.take(visits(1.0, latency=1.33)) is not None
     assert chart.take(visits(1.0)) is None
+
+
+def test_a_slower_clock_is_noticed_in_the_first_window_of_a_later_start() -> None:
+    chart = CanaryCharts(0.034, 0.15, 0.05, latencies_ms={0: [1.0], 1: [1.5]})
+    alarm = chart.take(visits(1.0, latency=1.2))
+    assert alarm is not None
+    assert "latency +20.0%" in alarm.text
+    assert chart.take(visits(1.0)) is None

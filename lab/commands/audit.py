@@ -1,0 +1,81 @@
+"""`lab audit`: looks at the campaigns of a database again, and says whether their results can be relied on."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from db.rows import CampaignRow
+    from lab.check import Check
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
+
+
+def audit(
+    db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Only this campaign. [default: all]")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Checks finished campaigns from the record alone: hashes, gates, canaries, settings given back, nothing mixed.
+
+    Reads every raw trace again: about a minute for 15,000 models.
+
+    Exit codes: 0 all passed; 1 a check failed; 2 no such campaign, or none at all; 5 database unusable.
+    """
+    from db.database import open_database
+    from db.queries import list_campaigns
+    from lab import audit as auditor
+    from lab.errors import SOME_FAILED, UsageError
+
+    with open_database(db, create=False) as database:
+        campaigns = list_campaigns(database)
+        chosen = [one for one in campaigns if campaign in (None, one.name)]
+        if not chosen:
+            names = ", ".join(one.name for one in campaigns)
+            what = f"no campaign {campaign}" if campaign else "no campaign"
+            raise UsageError(
+                f"{database.shown} has {what}.", f"It has: {names}." if names else "Run `lab measure` first."
+            )
+        found = [(one, auditor.audit(database, one)) for one in chosen]
+    if json_output:
+        _print_json(found)
+    else:
+        for one, checks in found:
+            _print(one, checks)
+    if any(check.outcome == "fail" for _, checks in found for check in checks):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _print_json(found: list[tuple[CampaignRow, list[Check]]]) -> None:
+    import json
+    from dataclasses import asdict
+
+    plain = [
+        {"campaign": one.name, "simulated": one.simulated, "checks": [asdict(check) for check in checks]}
+        for one, checks in found
+    ]
+    typer.echo(json.dumps({"campaigns": plain}, indent=2))
+
+
+def _print(campaign: CampaignRow, checks: list[Check]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from lab.shown_text import marked_up
+
+    console = Console(file=sys.stdout)
+    mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
+    console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
+    table = Table("check", "", "what was found", box=SIMPLE_HEAD, pad_edge=False)
+    for check in checks:
+        found = marked_up(check.why) + (f"\n[dim]{marked_up(check.fix)}[/]" if check.fix else "")
+        table.add_row(check.name, f"[{_STYLES[check.outcome]}]{check.outcome}[/]", found)
+    console.print(table)
+    counted = Counter(check.outcome for check in checks)
+    verdict = "[bold red]did not pass[/]" if counted["fail"] else "[green]passed[/]"
+    console.print(f"{verdict}: {counted['ok']} ok, {counted['warn']} to look at, {counted['fail']} failed")

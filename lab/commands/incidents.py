@@ -1,0 +1,66 @@
+"""`lab incidents`: what went wrong in the campaigns of a database, and what was done about it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lab.incidents import ShownIncident
+
+
+def incidents(
+    db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Only those of this campaign.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only those of this kind, e.g. AdbLost.")] = None,
+    session: Annotated[int | None, typer.Option("--session", help="Only those of this start of the bench.")] = None,
+    last: Annotated[int | None, typer.Option("--last", min=1, help="Only so many, the newest.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Lists what went wrong while measuring: when, what was seen, what was done, how much bench time it cost.
+
+    Exit codes: 0 listed, even if there is none; 2 no such campaign or kind; 5 database unusable.
+    """
+    from db.database import open_database
+    from lab.incidents import as_plain, read_incidents
+
+    with open_database(db, create=False) as database:
+        found = read_incidents(database, campaign, kind=kind, session=session, last=last)
+        shown = database.shown
+    if json_output:
+        import json
+
+        typer.echo(json.dumps({"database": shown, "incidents": [as_plain(one) for one in found]}, indent=2))
+        return
+    if not found:
+        typer.echo(f"{shown}: no incident.", err=True)
+        return
+    _print(found)
+
+
+def _print(found: list[ShownIncident]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from lab.shown_text import marked_up
+
+    console = Console(file=sys.stdout)
+    for name in dict.fromkeys(one.campaign for one in found):
+        mine = [one for one in found if one.campaign == name]
+        console.rule(marked_up(name) + ("  [bold yellow]SIMULATED[/]" if mine[0].simulated else ""), align="left")
+        table = Table("when (UTC)", "what was seen", "done about it", "lost s", box=SIMPLE_HEAD, pad_edge=False)
+        table.columns[0].no_wrap = True
+        table.columns[3].justify = "right"
+        for one in mine:
+            incident = one.incident
+            window = "" if incident.window_id is None else f", window {incident.window_id}"
+            when = f"{incident.at_utc:%Y-%m-%d %H:%M:%S}\n[dim]start {incident.session_id}{window}[/]"
+            what = marked_up(f"{incident.kind}: {incident.detail}")
+            table.add_row(when, what, marked_up(incident.action), f"{incident.lost_s:,.0f}")
+        console.print(table)
+        lost_s = sum(one.incident.lost_s for one in mine)
+        n = f"{len(mine):,} incident{'s' if len(mine) != 1 else ''}"
+        console.print(f"{n}, {lost_s / 3600:.2f} bench hours lost", highlight=False)
