@@ -11,12 +11,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from db.database import Database
 from db.results import newest_energy
 from db.rows import TaskRole, TaskState, VisitOutcome, WindowState
-from db.schema import BenchSession, Energy, GateResult, Meter, ModelFile, Phone, Task, Visit, Window
+from db.schema import BenchSession, Energy, GateResult, Meter, ModelFile, Phone, Task, Verdict, Visit, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class GateEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitEvidence:
-    """A visit with its newest energy, where it has one, and the gates of that analysis."""
+    """A visit as its newest analysis has it: its outcome, its energy, where it has one, and that energy's gates."""
 
     visit_id: int
     window_id: int
@@ -133,12 +134,17 @@ def tasks_of(db: Database, campaign_id: int) -> list[TaskEvidence]:
 def visits_of(db: Database, window_id: int) -> list[VisitEvidence]:
     """All visits of a window, in the order of its queue."""
     columns = (
-        Visit.id, Visit.window_id, Visit.task_id, Visit.order_in_window, Visit.model_sha256, Visit.outcome,
+        Visit.id, Visit.window_id, Visit.task_id, Visit.order_in_window, Visit.model_sha256,
+        func.coalesce(Verdict.outcome, Visit.outcome),
         Energy.analysis_version, Energy.power_w, Energy.latency_ms, Energy.energy_mj,
     )  # fmt: skip
     names = [field.name for field in fields(VisitEvidence) if field.name != "gates"]
+    newer = aliased(Verdict)
+    verdicts = select(func.max(newer.analysis_version)).where(newer.visit_id == Visit.id)
+    newest_verdict = Verdict.analysis_version == verdicts.correlate(Visit).scalar_subquery()
     statement = (
         select(*columns)
+        .outerjoin(Verdict, (Verdict.visit_id == Visit.id) & newest_verdict)
         .outerjoin(Energy, (Energy.visit_id == Visit.id) & newest_energy())
         .where(Visit.window_id == window_id)
         .order_by(Visit.order_in_window)

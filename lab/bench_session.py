@@ -99,11 +99,13 @@ class BenchSession:
         bench, profile = self._bench, self._profile
         leftovers = bench.phone.give_back_leftovers()
         put_tool(bench.phone, profile.tool)
-        check_equipment(self._db, self._campaign, bench, profile)
+        # Asked for in every start, also in one with nothing to compare with: a replay stands alone.
+        tool_sha256 = bench.phone.tool_sha256(profile.tool.path)
+        check_equipment(self._db, self._campaign, bench, tool_sha256)
         try:
             with bench.phone.prepared(profile.lock) as before:
                 self._boot_id = bench.phone.boot_id()
-                spec = session_spec(bench, profile, self._campaign, self._provenance, before)
+                spec = session_spec(bench, profile, self._campaign, self._provenance, tool_sha256, before)
                 self._session_id = start_session(self._db, spec)
                 self._note("session", {"session_id": self._session_id})
                 if leftovers:

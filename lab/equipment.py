@@ -34,8 +34,11 @@ def put_tool(phone: Phone, tool: ToolSection) -> None:
     phone.put_tool(content, tool.path)
 
 
-def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, profile: BenchProfile) -> None:
+def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, tool_sha256: str) -> None:
     """Refuse another phone, meter or build of the tool than the campaign's first session had.
+
+    Args:
+        tool_sha256: of the tool on the phone now.
 
     Raises:
         MixedConditions: it is another.
@@ -44,7 +47,6 @@ def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, profile: 
     if before is None:
         return
     phone, meter = bench.phone.info, bench.meter.info
-    tool_sha256 = bench.phone.tool_sha256(profile.tool.path)
     for what, then, now in (
         ("phone", before.phone_serial, phone.serial),
         ("phone's build", before.build_fingerprint, phone.build_fingerprint),
@@ -59,11 +61,17 @@ def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, profile: 
 
 
 def session_spec(
-    bench: Bench, profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, before: Mapping[str, str]
+    bench: Bench,
+    profile: BenchProfile,
+    campaign: CampaignRow,
+    provenance: Provenance,
+    tool_sha256: str,
+    before: Mapping[str, str],
 ) -> SessionSpec:
     """A start as the record keeps it.
 
     Args:
+        tool_sha256: of the tool on the phone.
         before: the phone's settings before they were changed.
     """
     meter, phone = bench.meter.info, bench.phone.info
@@ -77,7 +85,7 @@ def session_spec(
         pid=provenance.pid,
         profile_name=profile.name,
         profile_toml=profile.text,
-        tool_sha256=bench.phone.tool_sha256(profile.tool.path),
+        tool_sha256=tool_sha256,
         tool_banner="",
         versions=provenance.versions,
         calibration=meter.calibration,

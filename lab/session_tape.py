@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from db.database import Database
+from db.record_faults import RECORD_FAULTS
 from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskRow, TaskSpec, fields_of
 from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder
+from lab.errors import UsageError
 from lab.history import History
 from lab.profile import BenchProfile, parse_profile
 from lab.provenance import Provenance
@@ -44,6 +46,20 @@ class SessionTape:
             self.session_id = content["session_id"]
         else:
             self.recorder.note(name, json.dumps(content).encode())
+
+
+def check_recordable(profile: BenchProfile) -> None:
+    """Refuse faults that hit the record itself: no replay could have them again, they are not on the wire.
+
+    Raises:
+        UsageError: the profile has one.
+    """
+    mine = [name for name in RECORD_FAULTS if profile.simulated is not None and name in profile.simulated.faults]
+    if mine:
+        raise UsageError(
+            f"A session with {', '.join(mine)} cannot be recorded: that hits this computer, not the wire.",
+            "Leave out --record, or this fault.",
+        )
 
 
 @contextmanager

@@ -72,6 +72,7 @@ def measure(
     from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
     from lab.profile import load_profile
     from lab.progress import shown_progress
+    from lab.session_tape import check_recordable
     from lab.wanted import Wanted, plan_of
 
     profile = load_profile(bench)
@@ -87,6 +88,7 @@ def measure(
     check_space(plan, profile, db)
     if record is not None:
         check_free(record)
+        check_recordable(profile)
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
         return

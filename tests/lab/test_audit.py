@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from typer.testing import CliRunner
 
 from db.database import open_database
 from db.queries import list_campaigns
+from hardware.clock import RealClock
 from lab.audit import audit
 from lab.campaign import CampaignPlan, measure
 from lab.cli import app, register
 from lab.plan import canary_tasks, sampled_tasks
 from lab.profile import parse_profile
+from lab.reanalysis import analysis_of, reanalyse
 
 _PROFILE = """
 name = "audited"
@@ -74,6 +77,20 @@ def test_a_campaign_passes_and_says_that_it_is_simulated(campaign: Path) -> None
         found = {check.name: check.why for check in audit(db, list_campaigns(db)[0])}
     assert found["simulated"] == "everything is SIMULATED, and marked so"
     assert "6 models measured" in found["complete"]
+
+
+def test_energies_that_were_derived_again_are_audited_by_their_own_gates(campaign: Path) -> None:
+    profile = parse_profile(_PROFILE, "audited")
+    with open_database(campaign) as db:
+        list(reanalyse(db, analysis_of(None, RealClock().utc())))
+    assert failed(campaign) == {}
+    strict = replace(profile, gates=profile.gates.model_copy(update={"max_sag_v": 0.0001}))
+    with open_database(campaign) as db:
+        list(reanalyse(db, analysis_of(strict, RealClock().utc()), strict))
+    # What the newest analysis rejects does not count any more, so its gates are no one's: what is left is a hole.
+    found = failed(campaign)
+    assert set(found) == {"complete"}
+    assert "done without a result" in found["complete"]
 
 
 TAMPERING = {

@@ -49,6 +49,14 @@ def test_todays_analysis_is_shown_beside_what_was_recorded(make_bench: Callable[
     assert "largest change 0.0000%" in done.stdout
 
 
+def test_a_fault_of_the_computer_itself_cannot_be_recorded(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench()
+    done = bench.finish(bench.measure(2, "--record", "a.labrec", "--fault", "adb_late,disk_full"))
+    assert done.returncode == 2
+    assert "A session with disk_full cannot be recorded" in done.stderr
+    assert not (bench.folder / "a.labrec").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
