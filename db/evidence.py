@@ -144,6 +144,7 @@ def visits_of(db: Database, window_id: int) -> list[VisitEvidence]:
     newest_verdict = Verdict.analysis_version == verdicts.correlate(Visit).scalar_subquery()
     statement = (
         select(*columns)
+        .select_from(Visit)
         .outerjoin(Verdict, (Verdict.visit_id == Visit.id) & newest_verdict)
         .outerjoin(Energy, (Energy.visit_id == Visit.id) & newest_energy())
         .where(Visit.window_id == window_id)

@@ -168,7 +168,7 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
         versions = {str(name): str(version) for name, version in made["versions"].items()}
         provenance = Provenance(str(made["host"]), int(made["pid"]), versions)
         history = _history(first["history"])
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, ArithmeticError, RecursionError) as error:
         raise RecordingDamaged(f"The recording does not say what it is of: {error!r:.120}.", _HINT) from error
     precision = profile.precision.model_copy(update={"target_half_width_frac": half_width_frac})
     return RecordedSession(replace(profile, precision=precision), campaign, provenance, history, windows, rows)

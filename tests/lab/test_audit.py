@@ -82,7 +82,7 @@ def test_a_campaign_passes_and_says_that_it_is_simulated(campaign: Path) -> None
 def test_energies_that_were_derived_again_are_audited_by_their_own_gates(campaign: Path) -> None:
     profile = parse_profile(_PROFILE, "audited")
     with open_database(campaign) as db:
-        list(reanalyse(db, analysis_of(None, RealClock().utc())))
+        list(reanalyse(db, analysis_of(None, RealClock().utc()), None))
     assert failed(campaign) == {}
     strict = replace(profile, gates=profile.gates.model_copy(update={"max_sag_v": 0.0001}))
     with open_database(campaign) as db:
