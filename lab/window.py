@@ -112,19 +112,25 @@ def _procedure(
     bench.phone.stage(models, profile.lock, profile.flags, profile.timing)
     before = bench.phone.read_clock()
     times.push_s = clock.now_s() - times.started_s
-    with bench.meter.recording() as recording:
-        try:
-            bench.phone.start_queue()
-            with unplugged(bench, profile, times, run.recoveries):
-                _wait_until_sampling(bench, recording, profile)
-                _watch(bench, recording, len(models), profile, watcher)
-            after = bench.phone.read_clock()
-        except BaseException as error:
+    recording: Recording | None = None
+    try:
+        with bench.meter.recording() as recording:
+            try:
+                bench.phone.start_queue()
+                with unplugged(bench, profile, times, run.recoveries):
+                    _wait_until_sampling(bench, recording, profile)
+                    _watch(bench, recording, len(models), profile, watcher)
+                after = bench.phone.read_clock()
+            except BaseException as error:
+                _stop_queue_beside(bench, error)
+                raise
+    except BaseException as error:
+        # Not before the reader has ended: how far it was at the moment of the error is a race.
+        if recording is not None:
             run.packets = recording.raw()
             if isinstance(error, HardwareError):
                 _count(run, recording.trace())
-            _stop_queue_beside(bench, error)
-            raise
+        raise
     run.packets = recording.raw()
     if recording.failure is not None:
         raise recording.failure
