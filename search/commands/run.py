@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -17,7 +18,6 @@ import typer
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
-    from search.studies.settings import StudySettings
     from search.studies.start import Asked, Started
 
 INTERRUPTED = 130
@@ -151,7 +151,7 @@ def _work(started: Started, n_trials: int, hours: float | None) -> None:
 
     with storage_troubles(started.url), _polite_interrupt() as should_stop:
         try:
-            worker = started.worker(_Lines(started.settings, n_trials))
+            worker = started.worker(_Lines(started, n_trials))
             worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         except KeyboardInterrupt:
             _say("Stopped at once; the training under way is taken up again by the same command.")
@@ -194,21 +194,22 @@ def _say(text: str) -> None:
 
 
 class _Lines:
-    """A line for every finished trial."""
+    """A line for every finished trial of this worker, with the best of all workers."""
 
-    def __init__(self, settings: StudySettings, n_trials: int) -> None:
-        self._n_trials = n_trials
-        self._best = float("-inf")
-        self._mark = "SYNTHETIC data  " if settings.data_synthetic else ""
+    def __init__(self, started: Started, n_trials: int) -> None:
+        self._started, self._n_trials = started, n_trials
+        self._mark = "SYNTHETIC data  " if started.settings.data_synthetic else ""
 
     def __call__(self, trial: TrialSpec) -> None:
-        if trial.state == "trained":
-            self._best = max(self._best, trial.reward)
+        from db.studies import list_trials
+
+        trials = list_trials(self._started.db, self._started.study_id)
+        best = max((each.reward for each in trials if each.state == "trained"), default=math.nan)
         accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
         size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
         _say(
             f"{self._mark}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  {trial.energy_mj:.2f} mJ  "
-            f"{size:>8}  reward {trial.reward:.4f}  best {self._best:.4f}  {trial.duration_s:.0f} s"
+            f"{size:>8}  reward {trial.reward:.4f}  best {best:.4f}  {trial.duration_s:.0f} s"
         )
 
 

@@ -48,8 +48,12 @@ def trainings(
 
 
 def _print_quality(everything: Trainings) -> None:
-    from search.surrogate.accuracy import fit_accuracy
+    from search.surrogate.accuracy import FEWEST, fit_accuracy
 
+    n = len(everything.rows)
+    if n < FEWEST:
+        typer.echo(f"{n} trainings: what can be learnt from them is said from {FEWEST} on", err=True)
+        return
     model = fit_accuracy(everything)
     table = new_table(
         f"Accuracy of networks not seen, {model.n_trainings} trainings, folds over architectures",

@@ -111,7 +111,7 @@ def read_trainings(path: Path) -> Trainings:
 
 
 def merged(tables: Sequence[Trainings]) -> Trainings:
-    """Several tables as one.
+    """Several tables as one; a training that stands in several of them counts once.
 
     Raises:
         BadTrainings: they differ in space, data or recipe, or there is none.
@@ -120,7 +120,8 @@ def merged(tables: Sequence[Trainings]) -> Trainings:
         raise BadTrainings("no table of trainings", _HINT)
     if any(replace(table, rows=()) != replace(tables[0], rows=()) for table in tables):
         raise BadTrainings("the studies differ in space, data or recipe", "take studies of one space and one effort")
-    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+    rows = {(row.architecture.architecture_hash, row.seed): row for table in tables for row in table.rows}
+    return replace(tables[0], rows=tuple(rows.values()))
 
 
 _HINT = "a table of trainings is what `search trainings --study NAME --out FILE` writes"

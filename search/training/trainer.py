@@ -116,8 +116,8 @@ class _Judge:
 def _step_of(model: Any, schedule: Any, label_smoothing: float) -> Callable[[Any, Any], None]:
     """One step of Adam on a batch of inputs and targets.
 
-    The older of Keras's two Adams updates a variable by one operation, the newer by twenty: with it, building the
-    graph of a step took five to seven seconds of every training instead of one.
+    The older of Keras's two Adams updates a variable by one operation, the newer by some twenty: for networks as small
+    as these, building such a graph would take longer than a good part of the training.
     """
     optimizer = keras.optimizers.legacy.Adam(schedule)
     optimizer._create_all_weights(model.trainable_variables)

@@ -170,6 +170,17 @@ def test_the_trainings_of_a_study_are_a_table(
     )
 
 
+def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_worker(tmp_path, predictor, settings("random")) as worker:
+        worker.run(3, lambda: False)
+    assert search(monkeypatch, "trainings", "--study", "s", "--out", "t.csv") == 0
+    assert "3 trainings: what can be learnt from them is said from 40 on" in capsys.readouterr().err
+    assert search(monkeypatch, "trainings", "--study", "s", "--table", "t.csv", "--out", "both.csv") == 0
+    assert (tmp_path / "both.csv").read_text() == (tmp_path / "t.csv").read_text()
+
+
 def test_a_search_for_the_front_has_three_objectives_and_draws_it(
     predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,7 +52,8 @@ def test_no_file_is_said(tmp_path: Path) -> None:
 
 def test_tables_are_merged_only_when_they_go_together() -> None:
     table = made_up_trainings(3)
-    assert len(merged([table, table]).rows) == 6
+    others = made_up_trainings(3, seed=4)
+    assert len(merged([table, others, table]).rows) == 6
     with pytest.raises(BadTrainings, match="differ"):
         merged([table, replace(table, data="other")])
     with pytest.raises(BadTrainings, match="no table"):
