@@ -35,9 +35,10 @@ def write_until_killed(path: Path, campaign_id: int, rng: random.Random) -> set[
     lines = [child.stdout.readline() for _ in range(rng.randint(1, 6))]
     threading.Event().wait(rng.uniform(0.0, 0.03))
     child.kill()
-    lines += child.communicate()[0].splitlines()
+    lines += child.communicate()[0].splitlines(keepends=True)
     assert child.returncode == -9
-    return {int(line.split()[1]) for line in lines if line.startswith("finished")}
+    # The last line may be cut short by the kill.
+    return {int(line.split()[1]) for line in lines if line.startswith("finished") and line.endswith("\n")}
 
 
 def assert_consistent(db: Database) -> None:
