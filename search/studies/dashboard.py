@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from search.errors import StorageUnusable, TrainingUnavailable
@@ -40,7 +41,10 @@ def serve_dashboard(url: str, port: int, say_address: Callable[[str], None]) -> 
         raise StorageUnusable(f"port {port} cannot be served: {error.strerror}", "give another one: --port") from error
     with server:
         say_address(f"http://{HOST}:{server.server_port}")
+        # In a thread of its own: a Ctrl-C in the middle of an answer would be taken for an error of that answer.
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
         try:
-            server.serve_forever()
+            thread.join()
         except KeyboardInterrupt:
-            return
+            server.shutdown()
