@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts into the background deaf to Ctrl-C, and what tests start inherits that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # adbutils leaves the socket of a refused connection to the garbage collector, in whatever test that then runs.
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
 
