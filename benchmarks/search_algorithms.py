@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -92,18 +93,19 @@ class Suggestions:
         return 1e3 * mean(self.durations_s[max(0, n_trials - 50) : n_trials])
 
 
-def load_surrogate(job: Job) -> Surrogate:
-    """Of the table of trainings, or the formula."""
-    if job.trainings is None:
-        return ToyObjective(space_named(job.space))
-    costs = KnownCosts(load(Path(job.predictor)).predictor, reward_named(job.reward))
-    return CostedSurrogate(TrainedSurrogate.from_file(Path(job.trainings)), costs)
+@cache
+def load_surrogate(space: str, reward: str, trainings: str | None, predictor: str) -> Surrogate:
+    """Of the table of trainings, or the formula; once in a process, as fitting takes seconds."""
+    if trainings is None:
+        return ToyObjective(space_named(space))
+    costs = KnownCosts(load(Path(predictor)).predictor, reward_named(reward))
+    return CostedSurrogate(TrainedSurrogate.from_file(Path(trainings)), costs)
 
 
 def run(job: Job) -> dict[str, Any]:
     """A whole study, as a line of the results."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    surrogate = load_surrogate(job)
+    surrogate = load_surrogate(job.space, job.reward, job.trainings, job.predictor)
     objective = SurrogateObjective(surrogate, reward_named(job.reward), job.seed)
     encoding = Encoding(space_named(job.space))
     settings = Settings(
