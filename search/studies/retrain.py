@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from db.database import Database
@@ -50,8 +50,8 @@ class Retrainer:
 
     @property
     def longer(self) -> Recipe:
-        """The recipe of a retraining."""
-        return self.recipe.longer(LONGER)
+        """The recipe of a retraining: nobody watches it, so its accuracy is taken at the end alone."""
+        return replace(self.recipe.longer(LONGER), n_evaluations=1)
 
     def run(self, networks: Sequence[Network], n_repeats: int, should_stop: Callable[[], bool]) -> None:
         """Trains each network with seeds 1 to `n_repeats`; what the record has already is not trained again.
