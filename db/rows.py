@@ -286,6 +286,17 @@ class StudySpec:
     simulated: bool
     synthetic: bool
 
+    @property
+    def surrogate(self) -> bool:
+        """Whether nothing was trained: a model of earlier trainings answered."""
+        return bool(self.settings.get("surrogate"))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What stands wherever a figure of the study does."""
+        marks = {"SIMULATED": self.simulated, "SYNTHETIC": self.synthetic, "SURROGATE": self.surrogate}
+        return tuple(mark for mark, applies in marks.items() if applies)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRow(StudySpec):

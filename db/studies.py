@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from db.database import Database
 from db.errors import RecordRefused, StudyMismatch
@@ -78,15 +78,24 @@ def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
 
 def list_trials(db: Database, study_id: int) -> list[TrialSpec]:
     """All stored trials of a study, by number."""
-    statement = (
+    with db.read() as tx:
+        return [_trial(*row) for row in tx.execute(_trials_of(study_id).order_by(Trial.number))]
+
+
+def best_trials(db: Database, study_id: int, n: int) -> list[TrialSpec]:
+    """At most `n` trained trials of a study, the highest reward first and the older one of equals."""
+    statement = _trials_of(study_id).where(Trial.state == "trained").order_by(Trial.reward.desc(), Trial.number)
+    with db.read() as tx:
+        return [_trial(*row) for row in tx.execute(statement.limit(n))]
+
+
+def _trials_of(study_id: int) -> Select[Trial, Architecture, ModelFile]:
+    return (
         select(Trial, Architecture, ModelFile)
         .join(Architecture, Trial.architecture_id == Architecture.id)
         .outerjoin(ModelFile, Trial.model_file_id == ModelFile.id)
         .where(Trial.study_id == study_id)
-        .order_by(Trial.number)
     )
-    with db.read() as tx:
-        return [_trial(*row) for row in tx.execute(statement)]
 
 
 def _trial(trial: Trial, architecture: Architecture, model: ModelFile | None) -> TrialSpec:

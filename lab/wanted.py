@@ -8,7 +8,7 @@ from pathlib import Path
 
 from db.database import open_database
 from db.rows import TaskSpec
-from db.studies import find_study, list_trials
+from db.studies import best_trials, find_study
 from lab.errors import ModelsError
 from lab.model_files import LISTED, OF_STUDY, SAMPLED, ReadyModel, listed_architectures, model_of, own_models
 from lab.plan import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
@@ -132,13 +132,12 @@ def finalists(db: str, study: str, top: int) -> list[ReadyModel]:
         ModelsError: the study has no trained network, or a file of one is gone or damaged.
     """
     with open_database(db, create=False) as database:
-        trials = list_trials(database, find_study(database, study).study_id)
+        trials = best_trials(database, find_study(database, study).study_id, top)
         folder = networks_dir(database)
-    trained = sorted((t for t in trials if t.model is not None), key=lambda t: (-t.reward, t.number))[:top]
-    if not trained:
+    if not trials:
         raise ModelsError(f"Study {study} has no trained network yet.", "Go on with `search run`.")
     ready = []
-    for trial in trained:
+    for trial in trials:
         assert trial.model is not None
         model = model_of(folder / trial.model.name)
         if model.spec.sha256 != trial.model.sha256:

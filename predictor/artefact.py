@@ -61,6 +61,12 @@ class SavedPredictor:
     manifest: Mapping[str, Any]
     refitted: str
 
+    @property
+    def arch_space(self) -> str | None:
+        """The search space of the architectures that it learnt from; a person's own table says nothing of one."""
+        space: str | None = self.manifest["provenance"].get("arch_space")
+        return space
+
 
 def save(
     folder: Path, predictor: Predictor, rows: Measurements, manifest: Mapping[str, Any], extra: Mapping[str, bytes]

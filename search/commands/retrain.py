@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.commands.run import DEFAULT_PREDICTOR, INTERRUPTED, Data, Db, EffortName
-from search.commands.tables import new_table, print_table
+from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -47,9 +46,6 @@ def retrain(
 
     Exit codes: 0 done; 2 wrong usage, data or study; 5 record unusable; 130 interrupted.
     """
-    import time
-    from datetime import UTC, datetime
-
     from db.database import open_database
     from search.studies.accuracy_source import load_data
     from search.studies.effort import effort_named
@@ -61,14 +57,13 @@ def retrain(
     chosen_effort = effort_named(effort)
     with open_database(db) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
-        data = load_data(audioset, chosen_effort.clips, _say)
-        clock = Clock(lambda: datetime.now(UTC), time.monotonic)
+        data = load_data(audioset, chosen_effort.clips, say)
         files_dir, recipe = networks_dir(database), chosen_effort.recipe
-        retrainer = Retrainer(database, files_dir, data, recipe, clock, train, _print_line)
+        retrainer = Retrainer(database, files_dir, data, recipe, Clock.of_this_machine(), train, _print_line)
         try:
             retrainer.run(chosen, repeats, lambda: False)
         except KeyboardInterrupt:
-            _say("Stopped; what was finished is kept, and the same command goes on.")
+            say("Stopped; what was finished is kept, and the same command goes on.")
             raise typer.Exit(INTERRUPTED) from None
         if out is not None:
             _hand_out(database, chosen, out)
@@ -89,7 +84,7 @@ def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR) -> None
 
 
 def _chosen(db: Database, names: list[str], study: str | None, top: int, baselines: bool) -> list[Network]:
-    from db.studies import find_study, list_trials
+    from db.studies import best_trials, find_study
     from search.architecture import parse
     from search.baselines import BASELINES
     from search.errors import NothingChosen
@@ -97,9 +92,8 @@ def _chosen(db: Database, names: list[str], study: str | None, top: int, baselin
 
     chosen: list[Network] = [read_network_name(name) for name in names]
     if study is not None:
-        trials = list_trials(db, find_study(db, study).study_id)
-        trained = sorted((t for t in trials if t.state == "trained"), key=lambda t: (-t.reward, t.number))
-        chosen += [parse(trial.architecture.text) for trial in trained[:top]]
+        best = best_trials(db, find_study(db, study).study_id, top)
+        chosen += [parse(trial.architecture.text) for trial in best]
     if baselines:
         chosen += BASELINES
     if not chosen:
@@ -114,9 +108,9 @@ def _hand_out(db: Database, networks: list[Network], out: Path) -> None:
 
     files = {row.network_text: row.model.name for row in reversed(list_retrainings(db))}
     for network in networks:
-        name = network.text if len(network.text) < 40 else network.architecture_hash[:12]
+        name = _short_name(network.text, network.architecture_hash)
         copy_file(networks_dir(db) / files[network.text], out / f"{name}.tflite")
-    _say(f"{len(networks)} files in {out}; next: lab measure --models {out}")
+    say(f"{len(networks)} files in {out}; next: lab measure --models {out}")
 
 
 def _print_comparison(db: Database, predictor: Path) -> None:
@@ -128,12 +122,12 @@ def _print_comparison(db: Database, predictor: Path) -> None:
     costs = space = None
     if is_predictor(predictor):
         saved = load(predictor)
-        costs, space = KnownCosts(saved.predictor, REWARDS[0]), saved.manifest["provenance"].get("arch_space")
+        costs, space = KnownCosts(saved.predictor, REWARDS[0]), saved.arch_space
     compared = compared_networks(db, costs, space)
     if not compared:
-        _say("nothing has been retrained yet: search retrain --study NAME --baselines")
+        say("nothing has been retrained yet: search retrain --study NAME --baselines")
         return
-    marks = [compared[0].data] if "SYNTHETIC" in compared[0].data else []
+    marks = [compared[0].data] if compared[0].synthetic else []
     if any(each.measured and each.measured.simulated for each in compared) or (costs and costs.simulated):
         marks.append("energies SIMULATED")
     _print_table_1(compared, "; ".join(marks))
@@ -163,11 +157,11 @@ def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:
     print_table(table)
 
 
+def _short_name(text: str, digest: str) -> str:
+    """The text where it is a name, the beginning of its hash where it is an architecture's."""
+    return text if len(text) < 40 else digest[:12]
+
+
 def _print_line(row: RetrainingSpec) -> None:
-    name = row.network_text if len(row.network_text) < 40 else row.network_hash[:12]
-    _say(f"{name} seed {row.seed}: test {row.test_accuracy:.1%}, validation {row.accuracy:.1%}, {row.duration_s:.0f} s")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    name = _short_name(row.network_text, row.network_hash)
+    say(f"{name} seed {row.seed}: test {row.test_accuracy:.1%}, validation {row.accuracy:.1%}, {row.duration_s:.0f} s")

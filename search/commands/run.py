@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.commands.terminal import say
+
 if TYPE_CHECKING:
     from db.rows import TrialSpec
     from search.studies.start import Asked, Started
@@ -55,6 +57,8 @@ EffortName = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
 
+DEFAULT_ALGORITHM = "known-penalty"
+
 DEFAULT_PREDICTOR = Path("energy-model")
 """Where `lab fit-rf` writes."""
 
@@ -71,7 +75,7 @@ def run(
     audioset: Data = None,
     surrogate: Surrogate = None,
     space: Space = "audio2d",
-    algorithm: Algorithm = "known-penalty",
+    algorithm: Algorithm = DEFAULT_ALGORITHM,
     stopping: Stopping = None,
     reward: RewardName = "b",
     effort: EffortName = "quick",
@@ -92,7 +96,7 @@ def run(
     )  # fmt: skip
     if resume:
         check_begun(asked)
-    with start_study(asked, _say) as started, _companions(started, asked, trials, hours, workers - 1):
+    with start_study(asked, say) as started, _companions(started, asked, trials, hours, workers - 1):
         _work(started, trials, hours)
 
 
@@ -104,7 +108,7 @@ def init(
     audioset: Data = None,
     surrogate: Surrogate = None,
     space: Space = "audio2d",
-    algorithm: Algorithm = "known-penalty",
+    algorithm: Algorithm = DEFAULT_ALGORITHM,
     stopping: Stopping = None,
     reward: RewardName = "b",
     effort: EffortName = "quick",
@@ -119,7 +123,7 @@ def init(
     asked = Asked(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
-    with start_study(asked, _say) as started:
+    with start_study(asked, say) as started:
         typer.echo(f"study {study} stands at {started.shown_url}")
         command = f"search worker --study {study} --storage {started.shown_url}"
         typer.echo(f"next: {command}   on as many machines as you like")
@@ -141,7 +145,7 @@ def worker(
     """
     from search.studies.start import join_study
 
-    with join_study(study, db, storage, predictor, audioset, _say, surrogate) as started:
+    with join_study(study, db, storage, predictor, audioset, say, surrogate) as started:
         _work(started, trials, hours)
 
 
@@ -154,13 +158,13 @@ def _work(started: Started, n_trials: int, hours: float | None) -> None:
             worker = started.worker(_Lines(started, n_trials))
             worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         except KeyboardInterrupt:
-            _say("Stopped at once; the training under way is taken up again by the same command.")
+            say("Stopped at once; the training under way is taken up again by the same command.")
             raise typer.Exit(INTERRUPTED) from None
         interrupted = should_stop()
     from search.commands.studies import print_best
 
-    print_best(started.db, started.study_id, n_rows=10)
-    typer.echo(f"next: search show NUMBER --study {started.name} --db {started.db.shown}")
+    print_best(started.db, started.row, n_rows=10)
+    typer.echo(f"next: search show NUMBER --study {started.row.name} --db {started.db.shown}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -188,28 +192,23 @@ def _companions(started: Started, asked: Asked, n_trials: int, hours: float | No
             companion.wait()
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
 class _Lines:
     """A line for every finished trial of this worker, with the best of all workers."""
 
     def __init__(self, started: Started, n_trials: int) -> None:
         self._started, self._n_trials = started, n_trials
-        self._mark = "SYNTHETIC data  " if started.settings.data_synthetic else ""
+        self._marks = "".join(f"{mark} " for mark in started.row.marks)
 
     def __call__(self, trial: TrialSpec) -> None:
-        from db.studies import list_trials
+        from db.studies import best_trials
 
-        trials = list_trials(self._started.db, self._started.study_id)
-        best = max((each.reward for each in trials if each.state == "trained"), default=math.nan)
+        best = best_trials(self._started.db, self._started.row.study_id, 1)
+        best_reward = best[0].reward if best else math.nan
         accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
         size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
-        _say(
-            f"{self._mark}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  {trial.energy_mj:.2f} mJ  "
-            f"{size:>8}  reward {trial.reward:.4f}  best {best:.4f}  {trial.duration_s:.0f} s"
+        say(
+            f"{self._marks}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  {trial.energy_mj:.2f} mJ  "
+            f"{size:>8}  reward {trial.reward:.4f}  best {best_reward:.4f}  {trial.duration_s:.0f} s"
         )
 
 
@@ -223,7 +222,7 @@ def _polite_interrupt() -> Iterator[Callable[[], bool]]:
         if asked or number != signal.SIGINT:
             raise KeyboardInterrupt
         asked = True
-        _say("\nEnding after this trial; Ctrl-C again stops at once.")
+        say("\nEnding after this trial; Ctrl-C again stops at once.")
 
     before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.tables import new_table, print_table
+from search.commands.terminal import new_table, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,9 +44,10 @@ def best(
         if front:
             found = pareto_front(trials)
             n_trained = sum(trial.state == "trained" for trial in trials)
-            print_table(_best_table(found, f"Pareto front of {n_trained} trained networks: accuracy, energy, size"))
+            title = f"Pareto front of {n_trained} networks trained to the end: accuracy, energy, size"
+            print_table(_best_table(row, found, title))
         else:
-            print_best(database, row.study_id, top)
+            print_best(database, row, top)
 
 
 def dashboard(
@@ -76,8 +77,7 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
     print_table(architecture_table(parse(trial.architecture.text)))
-    marks = " ".join(mark for mark, on in (("SIMULATED", row.simulated), ("SYNTHETIC", row.synthetic)) if on)
-    typer.echo(f"study    {row.name}{f'   {marks}' if marks else ''}")
+    typer.echo("  ".join((f"study    {row.name}", *row.marks)))
     for name, text in _facts(trial):
         typer.echo(f"{name:<8} {text}")
 
@@ -98,13 +98,14 @@ def export(
     typer.echo(f"{out} and {card.name}; next: lab measure --models {out.parent}", err=True)
 
 
-def print_best(db: Database, study_id: int, n_rows: int) -> None:
+def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
     """The table of the best, on stdout."""
-    from db.studies import list_trials
+    from db.studies import best_trials, list_trials
 
-    trials = list_trials(db, study_id)
-    trained = sorted((t for t in trials if t.state == "trained"), key=lambda t: (-t.reward, t.number))
-    print_table(_best_table(trained[:n_rows], f"Best of {len(trained)} trained networks"))
+    trials = list_trials(db, study.study_id)
+    trained = [trial for trial in trials if trial.state == "trained"]
+    title = f"Best of {len(trained)} networks trained to the end"
+    print_table(_best_table(study, best_trials(db, study.study_id, n_rows), title))
     n_stopped = len(trials) - len(trained)
     if n_stopped and trained:
         full_s = sum(t.duration_s for t in trained) / len(trained)
@@ -113,9 +114,9 @@ def print_best(db: Database, study_id: int, n_rows: int) -> None:
         typer.echo(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
 
 
-def _best_table(trials: list[TrialSpec], title: str) -> Table:
+def _best_table(study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
     headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
-    table = new_table(title, headers)
+    table = new_table(f"{title}. {' '.join(study.marks)}".strip(), headers)
     for trial in trials:
         size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
         table.add_row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.tables import new_table, print_table
+from search.commands.terminal import new_table, print_table
 
 if TYPE_CHECKING:
     from search.surrogate.trainings import Trainings

@@ -27,7 +27,6 @@ from search.engine.samplers.plain import EvolutionSampler, RandomSampler
 from search.engine.samplers.space_sampler import Screen, SpaceSampler
 from search.errors import MissingPenalties, UnknownAlgorithm
 
-DEFAULT_ALGORITHM = "hybrid"
 PARETO = "pareto"
 
 

@@ -44,6 +44,7 @@ class ComparedNetwork:
         predicted_mj: None for a network outside the predictor's space.
         measured: None while the bench has not seen it.
         data: name of the data set.
+        synthetic: whether its sounds are synthesised.
     """
 
     title: str
@@ -57,6 +58,7 @@ class ComparedNetwork:
     predicted_mj: float | None
     measured: Measured | None
     data: str
+    synthetic: bool
 
     @property
     def is_baseline(self) -> bool:
@@ -111,6 +113,7 @@ def _compared(
         predicted_mj=predicted,
         measured=_together([visit for row in rows for visit in measured.get(row.model.sha256, [])]),
         data=rows[0].data,
+        synthetic=rows[0].synthetic,
     )
 
 

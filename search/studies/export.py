@@ -8,7 +8,7 @@ from pathlib import Path
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
 from search.errors import TrialMissing
-from search.studies.files import networks_dir
+from search.studies.files import networks_dir, read_file
 from search.tflite.build import build_failed
 from search.whole_file import whole_file
 
@@ -25,14 +25,10 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> 
     if trial.model is None:
         hint = "a stopped training has no network: `search best` prints those that were trained to the end"
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was stopped", hint)
-    if study.settings.get("surrogate"):
+    if study.surrogate:
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was not trained: a surrogate answered", _RETRAIN)
     source = networks_dir(db) / trial.model.name
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        hint = "it was trained on another computer, or deleted: copy it there from the worker that trained it"
-        raise TrialMissing(f"{source} cannot be read: {error.strerror}", hint) from error
+    data = read_file(source)
     if hashlib.sha256(data).hexdigest() != trial.model.sha256:
         raise TrialMissing(f"{source} is damaged", "copy it again from the worker that trained it")
     card = out.with_suffix(".md")

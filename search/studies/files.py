@@ -31,6 +31,15 @@ def keep_file(folder: Path, sha256: str, tflite: bytes) -> str:
     return path.name
 
 
+def read_file(source: Path) -> bytes:
+    """A trained file; TrialMissing when it is gone."""
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        hint = "it was trained on another computer, or deleted: copy it there from the worker that trained it"
+        raise TrialMissing(f"{source} cannot be read: {error.strerror}", hint) from error
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copies a trained file.
 
@@ -38,11 +47,7 @@ def copy_file(source: Path, target: Path) -> None:
         TrialMissing: it is gone.
         BuildFailed: it cannot be written.
     """
-    try:
-        tflite = source.read_bytes()
-    except OSError as error:
-        hint = "it was trained on another computer, or deleted: copy it there from the worker that trained it"
-        raise TrialMissing(f"{source} cannot be read: {error.strerror}", hint) from error
+    tflite = read_file(source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as part:

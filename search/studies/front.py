@@ -34,9 +34,10 @@ def draw_front(study: StudyRow, trials: Sequence[TrialSpec], path: Path) -> None
         [p.energy_mj for p in best], [100 * p.accuracy for p in best],
         s=70, facecolors="none", edgecolors="#b03a2e", linewidths=1.4, label=f"front: {len(best)} of {len(points)}",
     )  # fmt: skip
-    axes.set_xlabel(f"energy per inference, predicted{' (SIMULATED bench)' if study.simulated else ''} [mJ]")
-    axes.set_ylabel(f"accuracy of the int8 file{' (SYNTHETIC sounds)' if study.synthetic else ''} [%]")
-    axes.set_title(f"Study {study.name}: networks trained to the end", loc="left", fontsize=10, parse_math=False)
+    axes.set_xlabel("energy per inference, predicted [mJ]")
+    axes.set_ylabel("accuracy of the int8 file [%]")
+    title = " ".join((f"Study {study.name}: networks trained to the end.", *study.marks))
+    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     axes.legend(loc="lower right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     save_figure(figure, path)

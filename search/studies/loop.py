@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ class Clock:
 
     utc: Callable[[], datetime]
     monotonic_s: Callable[[], float]
+
+    @classmethod
+    def of_this_machine(cls) -> Clock:
+        """The real one."""
+        return cls(lambda: datetime.now(UTC), time.monotonic)
 
 
 Trainer = Callable[[Architecture, int, Watch], Trained]

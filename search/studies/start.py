@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from db.database import Database, open_database
-from db.rows import StudySpec, TrialSpec
+from db.rows import StudyRow, StudySpec, TrialSpec
 from db.studies import ensure_study
 from search.errors import BadTrainings, PredictorUnfit, UnknownStopRule
 from search.features import feature_columns
@@ -51,21 +51,20 @@ class Started:
     """A study that can be worked on.
 
     Args:
-        name, url: of the study and its storage.
+        url: of the storage.
         settings: it was made with.
         study: Optuna's.
         db: the record.
-        study_id: in the record.
+        row: the study in the record.
         source: of accuracies.
         saved: the energy predictor.
     """
 
-    name: str
     url: str
     settings: StudySettings
     study: Any
     db: Database
-    study_id: int
+    row: StudyRow
     source: AccuracySource
     saved: SavedPredictor
 
@@ -76,8 +75,6 @@ class Started:
 
     def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
         """A worker of this process."""
-        import time
-
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
         from search.engine.stopping.rules import build_stop_rule
@@ -93,12 +90,12 @@ class Started:
         return Worker(
             study=self.study,
             settings=settings,
-            study_id=self.study_id,
+            study_id=self.row.study_id,
             db=self.db,
             files_dir=networks_dir(self.db),
             costs=costs,
             rule=build_stop_rule(settings.stopping, settings.seed),
-            clock=Clock(lambda: datetime.now(UTC), time.monotonic),
+            clock=Clock.of_this_machine(),
             train=self.source.train,
             observe=observe,
         )
@@ -149,10 +146,10 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
     url = asked.storage or default_url(asked.db)
     with open_database(asked.db) as db:
         # The record refuses other settings before the storage is touched.
-        study_id = _recorded(db, asked.study, settings)
+        row = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
         try:
-            yield Started(asked.study, url, settings, study, db, study_id, source, saved)
+            yield Started(url, settings, study, db, row, source, saved)
         finally:
             close_study(study)
 
@@ -190,7 +187,7 @@ def join_study(
             )
     with open_database(db_url) as db:
         try:
-            yield Started(name, url, settings, study, db, _recorded(db, name, settings), source, saved)
+            yield Started(url, settings, study, db, _recorded(db, name, settings), source, saved)
         finally:
             close_study(study)
 
@@ -212,7 +209,7 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
     saved = load(folder)
     specimen = FeatureTable(feature_columns([space_named(space).sample(np.random.default_rng(0))]))
     missing = [name for name in saved.predictor.model.schema.names if name not in specimen.columns]
-    fitted_for = saved.manifest["provenance"].get("arch_space", "another table")
+    fitted_for = saved.arch_space or "another table"
     if missing or fitted_for != space or saved.predictor.target.unit != "mJ":
         raise PredictorUnfit(
             f"the predictor in {folder} was fitted for {fitted_for} and gives {saved.predictor.target.text}; "
@@ -228,7 +225,7 @@ def _source(surrogate: Path | None, audioset: Path | None, effort: str, space: s
     return training_source(audioset, effort, say)
 
 
-def _recorded(db: Database, name: str, settings: StudySettings) -> int:
+def _recorded(db: Database, name: str, settings: StudySettings) -> StudyRow:
     spec = StudySpec(
         name=name,
         created_utc=datetime.now(UTC),
@@ -236,4 +233,4 @@ def _recorded(db: Database, name: str, settings: StudySettings) -> int:
         simulated=settings.predictor_simulated,
         synthetic=settings.data_synthetic,
     )
-    return ensure_study(db, spec).study_id
+    return ensure_study(db, spec)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from db.database import Database, open_database
 from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch
 from db.rows import ArchitectureSpec, ModelSpec, StudySpec, TrialSpec
-from db.studies import ensure_study, find_study, list_trials, record_trial
+from db.studies import best_trials, ensure_study, find_study, list_trials, record_trial
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 STUDY = StudySpec(name="s", created_utc=NOW, settings={"reward": "b", "seed": 1}, simulated=True, synthetic=True)
@@ -48,6 +48,22 @@ def test_a_trial_comes_back_as_it_was_stored(db: Database) -> None:
         record_trial(db, study.study_id, trial)
     assert list_trials(db, study.study_id) == trials
     assert find_study(db, "s") == study
+
+
+def test_the_best_are_trained_and_the_older_of_equals_comes_first(db: Database) -> None:
+    study = ensure_study(db, STUDY)
+    rewards = {0: 0.2, 1: 0.8, 2: 0.5, 3: 0.8, 4: 0.9}
+    for number, reward in rewards.items():
+        record_trial(db, study.study_id, replace(a_trial(number, trained=number != 4), reward=reward))
+    assert [trial.number for trial in best_trials(db, study.study_id, 3)] == [1, 3, 2]
+    assert best_trials(db, study.study_id + 1, 3) == []
+
+
+def test_a_study_is_marked_with_all_that_is_not_real() -> None:
+    assert STUDY.marks == ("SIMULATED", "SYNTHETIC")
+    answered = replace(STUDY, simulated=False, settings={"surrogate": True})
+    assert answered.marks == ("SYNTHETIC", "SURROGATE")
+    assert replace(STUDY, simulated=False, synthetic=False).marks == ()
 
 
 def test_recording_twice_is_recording_once(db: Database) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from engine_specimens import SMALL, Formula, settings
 
-from search.engine.algorithms import ALGORITHM_NAMES, DEFAULT_ALGORITHM, Settings, build_sampler
+from search.commands.run import DEFAULT_ALGORITHM
+from search.engine.algorithms import ALGORITHM_NAMES, Settings, build_sampler
 from search.errors import MissingPenalties, UnknownAlgorithm
 
 

@@ -84,7 +84,7 @@ def test_a_study_made_by_init_goes_on_only_with_its_own_settings(
     assert search(monkeypatch, "run", *common, "--reward", "b-prime") == cli.BAD_INPUT
     assert "another name" in capsys.readouterr().err
     assert search(monkeypatch, "best") == 0
-    assert "Best of 0 trained networks" in capsys.readouterr().out
+    assert "Best of 0 networks trained to the end" in capsys.readouterr().out
 
 
 def test_a_worker_needs_a_study_and_a_storage_that_answers(
@@ -138,7 +138,7 @@ def test_a_search_on_a_surrogate_trains_nothing_goes_on_and_exports_nothing(
     assert search(monkeypatch, "run", "--trials", "4", *common) == 0
     assert "nothing is trained: SURROGATE of 80 trainings" in capsys.readouterr().err
     assert search(monkeypatch, "run", "--resume", "--trials", "6", *common) == 0
-    assert "Best of 6 trained networks" in capsys.readouterr().out
+    assert "Best of 6 networks trained to the end" in capsys.readouterr().out
     assert search(monkeypatch, "export", "1", "--out", "n.tflite") == cli.BAD_INPUT
     assert "was not trained" in capsys.readouterr().err
     assert search(monkeypatch, "worker", "--predictor", str(predictor)) == cli.BAD_INPUT
@@ -190,9 +190,9 @@ def test_a_search_for_the_front_has_three_objectives_and_draws_it(
     assert "leave --stopping out" in capsys.readouterr().err
     assert search(monkeypatch, "run", "--trials", "5", *common) == 0
     assert search(monkeypatch, "run", "--trials", "9", *common) == 0
-    assert "Best of 9 trained networks" in capsys.readouterr().out
+    assert "Best of 9 networks trained to the end" in capsys.readouterr().out
     assert search(monkeypatch, "best", "--front", "--plot", "front.png") == 0
-    assert "Pareto front of 9 trained networks" in capsys.readouterr().out
+    assert "Pareto front of 9 networks trained to the end" in capsys.readouterr().out
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
     study = load_study("sqlite:///lab.trials.db", "search")
     assert len(study.directions) == 3

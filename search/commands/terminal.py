@@ -1,7 +1,8 @@
-"""How tables look on the terminal."""
+"""What goes to the terminal: tables on stdout, remarks on stderr."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     Console().print(table)
+
+
+def say(text: str) -> None:
+    """A line on stderr, at once."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def pair(stride: tuple[int, int]) -> str:
