@@ -31,10 +31,10 @@ for command in COMMANDS:
     app.command()(command)
 
 
-def main() -> None:
-    """Runs the command line; ends the process with an exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line, this process's own unless other arguments are given; ends it with an exit code."""
     try:
-        app()
+        app(arguments)
     except SearchError as error:
         _explain(error.problem, error.hint)
         sys.exit(STORAGE_UNUSABLE if isinstance(error, StorageUnusable) else BAD_INPUT)

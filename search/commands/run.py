@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.commands.terminal import say
+from search.worker_processes import start_companion
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
@@ -175,12 +175,12 @@ def _companions(started: Started, asked: Asked, n_trials: int, hours: float | No
     if n:
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
         os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
-    command = [sys.executable, "-m", "search", "worker", "--study", asked.study, "--db", asked.db]
-    command += ["--storage", started.url, "--predictor", str(asked.predictor), "--trials", str(n_trials)]
+    command = ["worker", "--study", asked.study, "--db", asked.db, "--storage", started.url]
+    command += ["--predictor", str(asked.predictor), "--trials", str(n_trials)]
     for option, value in (("--audioset", asked.audioset), ("--surrogate", asked.surrogate), ("--hours", hours)):
         if value is not None:
             command += [option, str(value)]
-    companions = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(n)]
+    companions = [start_companion(_work_silently, command) for _ in range(n)]
     try:
         yield
     except BaseException:
@@ -189,7 +189,15 @@ def _companions(started: Started, asked: Asked, n_trials: int, hours: float | No
         raise
     finally:
         for companion in companions:
-            companion.wait()
+            companion.join()
+
+
+def _work_silently(arguments: list[str]) -> None:
+    """The command, without what it would print at its end."""
+    from search.cli import main
+
+    with open(os.devnull, "w") as sys.stdout:
+        main(arguments)
 
 
 class _Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -145,6 +146,24 @@ def test_a_search_on_a_surrogate_trains_nothing_goes_on_and_exports_nothing(
     assert "--surrogate" in capsys.readouterr().err
     assert search(monkeypatch, "trainings", "--study", "search") == cli.BAD_INPUT
     assert "trained nothing" in capsys.readouterr().err
+
+
+def test_workers_share_a_study_and_end_with_the_process_that_began_them(predictor: Path, tmp_path: Path) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = ["--predictor", str(predictor), "--algorithm", "random", "--surrogate", str(table), "--workers", "2"]
+    command = [sys.executable, "-m", "search", "run", *common, "--trials"]
+    done = subprocess.run([*command, "12"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Best of 12 networks trained to the end" in done.stdout
+    assert done.stdout.count("next: ") == 1
+    assert sorted(re.findall(r"(\d+)/12 ", done.stderr), key=int) == [str(n) for n in range(1, 13)]
+    with subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        while b"/100000" not in process.stderr.readline():
+            pass
+        process.kill()
+        # The companion holds the other end of this pipe, so it ends when the companion has.
+        process.communicate(timeout=60)
 
 
 def test_going_on_with_a_study_that_is_not_there_is_refused(
