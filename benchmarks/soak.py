@@ -58,9 +58,13 @@ class Memory(threading.Thread):
             time.sleep(1.0)  # noqa: TID251
 
     def quarters(self) -> str:
-        """Largest resident memory in each quarter of the run."""
+        """Smallest and largest resident memory in each quarter of the run.
+
+        A leak lifts both; a window that needs much memory, as a long one does, lifts the largest alone.
+        """
         n = max(1, len(self.samples) // 4)
-        return ", ".join(f"{max(mb for _, mb in self.samples[i * n : (i + 1) * n]):.0f}" for i in range(4))
+        quarters = [[mb for _, mb in self.samples[i * n : (i + 1) * n]] for i in range(4)]
+        return ", ".join(f"{min(quarter):.0f} to {max(quarter):.0f}" for quarter in quarters if quarter)
 
 
 def main() -> None:
@@ -168,7 +172,7 @@ def report(
     print(f"  wall time            {wall_s / 60:.1f} min")
     print(f"  bench time           {result['bench_s'] / 3600:.1f} h, {share:.1%} sampling")
     print(f"  times real time      {result['bench_s'] / wall_s:.0f}")
-    print(f"  resident memory      peak {peak:.0f} MB; largest of each quarter: {memory.quarters()} MB")
+    print(f"  resident memory      peak {peak:.0f} MB; by quarters: {memory.quarters()} MB")
     print(f"  on disk              {stored:.1f} GB")
     print(f"  visits               {result['visits']}, noise between visits {result['visit_noise_frac']}")
     shares = sorted(spent.items(), key=lambda item: -item[1])

@@ -137,23 +137,22 @@ def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:
     from search.paper_figures import TABLE_1
     from search.studies.comparison import spread_percent
 
-    headers = ("network", "mJ predicted", "mJ measured", "kB", "accuracy, %", "ms", "MFLOPs", "k params", "repeats")
-    table = new_table(f"As Table 1 of Speckhard et al. (2023). {marks}", headers, ("network",))
+    title = f"As Table 1 of Speckhard et al. (2023), whose figures stand below ours.\n{marks}"
+    headers = ("network", "test, %", "of", "pred. mJ", "bench mJ", "ms", "kB", "MFLOPs", "k params")
+    table = new_table(title, headers, ("network",))
     for each in compared:
         predicted = "" if each.predicted_mj is None else f"{each.predicted_mj:.2f}"
         energy, latency = "", ""
         if each.measured:
             energy, latency = f"{each.measured.energy_mj:.2f}", f"{each.measured.latency_ms:.2f}"
+        counts = (f"{each.size_bytes / 1e3:.1f}", f"{each.flops / 1e6:.1f}", f"{each.n_params / 1e3:.1f}")
         accuracy, n_repeats = spread_percent(each.test_accuracies), str(len(each.test_accuracies))
-        counts = (f"{each.flops / 1e6:.2f}", f"{each.n_params / 1e3:.2f}", n_repeats)
-        table.add_row(each.title, predicted, energy, f"{each.size_bytes / 1e3:.2f}", accuracy, latency, *counts)
+        table.add_row(each.title, accuracy, n_repeats, predicted, energy, latency, *counts)
     table.add_section()
     for row in TABLE_1:
         accuracy = f"{row.accuracy_percent:.2f} ± {row.accuracy_sd_percent:.2f}"
-        table.add_row(
-            f"paper: {row.name}", "", f"{row.energy_mj:.2f}", f"{row.size_kb:.2f}", accuracy, f"{row.latency_ms:.2f}",
-            f"{row.flops / 1e6:.2f}", f"{row.n_params / 1e3:.2f}", "5",
-        )  # fmt: skip
+        counts = (f"{row.size_kb:.1f}", f"{row.flops / 1e6:.1f}", f"{row.n_params / 1e3:.1f}")
+        table.add_row(row.name, accuracy, "5", "", f"{row.energy_mj:.2f}", f"{row.latency_ms:.2f}", *counts)
     print_table(table)
 
 

@@ -116,7 +116,7 @@ def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
 
 def _best_table(study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
     headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
-    table = new_table(f"{title}. {' '.join(study.marks)}".strip(), headers)
+    table = new_table(f"{title}. {', '.join(study.marks)}".strip(), headers)
     for trial in trials:
         size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
         table.add_row(

@@ -36,7 +36,7 @@ def draw_front(study: StudyRow, trials: Sequence[TrialSpec], path: Path) -> None
     )  # fmt: skip
     axes.set_xlabel("energy per inference, predicted [mJ]")
     axes.set_ylabel("accuracy of the int8 file [%]")
-    title = " ".join((f"Study {study.name}: networks trained to the end.", *study.marks))
+    title = f"Study {study.name}: networks trained to the end. {', '.join(study.marks)}"
     axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     axes.legend(loc="lower right", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
