@@ -51,6 +51,10 @@ Stopping = Annotated[
     str | None,
     typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp. [default: tsgp]"),
 ]
+Again = Annotated[
+    str | None,
+    typer.Option("--again", help="Train the networks of this study again, from other seeds (--seed), before others."),
+]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
     str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
@@ -113,17 +117,23 @@ def init(
     reward: RewardName = "b",
     effort: EffortName = "quick",
     seed: Seed = 1,
+    again: Again = None,
 ) -> None:
     """Makes a study for workers: schema and settings, before the first of them starts.
+
+    With --again it begins with the networks that another study has trained: how much of an accuracy is luck.
 
     Exit codes: as `search run`.
     """
     from search.studies.start import Asked, start_study
+    from search.studies.storage import queue_again
 
     asked = Asked(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
     with start_study(asked, say) as started:
+        if again is not None:
+            queue_again(started.study, started.url, again)
         typer.echo(f"study {study} stands at {started.shown_url}")
         command = f"search worker --study {study} --storage {started.shown_url}"
         typer.echo(f"next: {command}   on as many machines as you like")

@@ -65,4 +65,8 @@ def _print_quality(everything: Trainings) -> None:
         table.add_row(each.name, f"{folds.r2:.3f}", f"{folds.rmse:.4f}", f"{folds.kendall_tau:.3f}")
     print_table(table)
     typer.echo(f"int8 against float accuracy: correlation {model.float_correlation:.3f} (paper: 0.955)")
+    luck = (
+        "unknown: train networks again with `search init --again`" if model.luck_sd is None else f"{model.luck_sd:.4f}"
+    )
+    typer.echo(f"luck (sd of the accuracy between trainings of the same network): {luck}")
     typer.echo(f"data: {everything.data}")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search.errors import StorageUnusable, StudyMissing
+from search.errors import BadTrainings, StorageUnusable, StudyMissing
 from search.studies.settings import StudySettings
 
 _SETTINGS = "settings"
@@ -82,6 +82,27 @@ def load_study(url: str, name: str) -> Any:
             _close(storage)
             raise
         return study
+
+
+def queue_again(study: Any, url: str, name: str) -> None:
+    """Queues the architectures that another study of the storage has trained, in its order; twice is once.
+
+    Raises:
+        StudyMissing: there is no such study.
+        BadTrainings: it is of another space.
+    """
+    from search.engine.record import trained
+
+    other = load_study(url, name)
+    try:
+        ours, theirs = settings_of(study), settings_of(other)
+        if (ours.space, ours.options) != (theirs.space, theirs.options):
+            raise BadTrainings(f"study {name} is in {theirs.space}, not in {ours.space}", "name a study of this space")
+        with storage_troubles(url):
+            for trial in trained(other):
+                study.enqueue_trial(trial.params, skip_if_exists=True)
+    finally:
+        close_study(other)
 
 
 def close_study(study: Any) -> None:

@@ -27,6 +27,9 @@ from search.surrogate.trainings import Trainings
 FEWEST = 40
 """Trainings; with fewer there is nothing to judge a model by."""
 
+_FEWEST_REPEATS = 10
+"""Trainings of an architecture after its first, over all architectures: fewer say little about luck."""
+
 _N_SPECIMENS = 500
 
 
@@ -45,11 +48,13 @@ class AccuracyModel:
     Args:
         judged: all that were tried, the best first; the fitted one is the first.
         float_correlation: of int8 and float accuracies of the trainings (Pearson).
+        luck_sd: of trainings of the same architecture from different seeds; None where too few were trained again.
         n_trainings: fitted to.
     """
 
     judged: tuple[Judged, ...]
     float_correlation: float
+    luck_sd: float | None
     n_trainings: int
     _schema: FeatureSchema
     _pipeline: Any
@@ -88,7 +93,17 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, targets, seed, 1)
     floats = np.array([row.float_accuracy for row in trainings.rows])
     correlation = float(np.corrcoef(floats, targets)[0, 1])
-    return AccuracyModel(tuple(judged), correlation, len(targets), schema, pipeline)
+    return AccuracyModel(tuple(judged), correlation, _luck_sd(targets, groups), len(targets), schema, pipeline)
+
+
+def _luck_sd(targets: Floats, groups: Indices) -> float | None:
+    """Standard deviation within architectures, pooled over those that were trained more than once."""
+    counts = np.bincount(groups)
+    n_free = int((counts - 1).sum())
+    if n_free < _FEWEST_REPEATS:
+        return None
+    means = np.bincount(groups, targets) / counts
+    return float(np.sqrt(((targets - means[groups]) ** 2).sum() / n_free))
 
 
 def _by_folds(

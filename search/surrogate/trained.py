@@ -51,13 +51,17 @@ class TrainedSurrogate:
         best = self.model.judged[0]
         return (
             f"SURROGATE of {self.model.n_trainings} trainings on {self.trainings.data}; {best.name}, held-out R² "
-            f"{best.folds.r2:.2f}, RMSE {best.folds.rmse:.3f}"
+            f"{best.folds.r2:.2f}, RMSE {best.folds.rmse:.3f}, luck of a training {self.luck_sd:.3f}"
         )
 
     @property
     def luck_sd(self) -> float:
-        """Spread of a training's accuracy about the model's: the luck of a training and what the model cannot tell."""
-        return self.model.judged[0].folds.rmse
+        """Spread of a training's accuracy about the model's.
+
+        That of trainings of one architecture, where enough were repeated; otherwise the model's error, which holds
+        what the model cannot tell as well.
+        """
+        return self.model.judged[0].folds.rmse if self.model.luck_sd is None else self.model.luck_sd
 
     def accuracy(self, architecture: Architecture) -> float:
         """Without luck, 0..1."""

@@ -189,6 +189,24 @@ def test_the_trainings_of_a_study_are_a_table(
     )
 
 
+def test_networks_of_a_study_are_trained_again_from_other_seeds(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = ["--predictor", str(predictor), "--surrogate", str(table)]
+    assert search(monkeypatch, "run", "--trials", "4", *common) == 0
+    for _ in range(2):
+        again = ["--study", "repeats", "--seed", "2", "--again", "search", "--algorithm", "random"]
+        assert search(monkeypatch, "init", *again, *common) == 0
+    assert search(monkeypatch, "worker", "--study", "repeats", "--trials", "5", *common) == 0
+    first, repeats = (load_study("sqlite:///lab.trials.db", name).trials for name in ("search", "repeats"))
+    assert [trial.params for trial in repeats[:4]] == [trial.params for trial in first]
+    assert repeats[4].params not in [trial.params for trial in first]
+    assert [trial.values for trial in repeats[:4]] != [trial.values for trial in first]
+    assert search(monkeypatch, "init", *again, *common, "--again", "nowhere") == cli.BAD_INPUT
+    assert "it has: repeats, search" in capsys.readouterr().err
+
+
 def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(
     predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

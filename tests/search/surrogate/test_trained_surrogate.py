@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from surrogate_specimens import N_EVALUATIONS, made_up_table, made_up_trainings
@@ -26,6 +28,20 @@ def test_the_model_is_the_best_of_those_judged_by_folds_and_finds_the_formula(su
     assert judged[0].folds.rmse < 0.02
     assert surrogate.model.float_correlation > 0.99
     assert "SURROGATE of 80 trainings on SYNTHETIC formula" in surrogate.name
+
+
+def test_luck_is_what_repeats_of_an_architecture_differ_by_and_the_error_of_the_model_without_any() -> None:
+    once = made_up_trainings()
+    assert fit_accuracy(once, only="ridge").luck_sd is None
+    rng = np.random.default_rng(5)
+    again = [
+        replace(row, seed=seed, accuracy=row.accuracy + float(rng.normal(0, 0.003)))
+        for row in once.rows[:40]
+        for seed in (2, 3)
+    ]
+    repeated = fit_accuracy(replace(once, rows=(*once.rows, *again)), only="ridge")
+    # Of three values, two of which scatter by 0.003 about the third.
+    assert repeated.luck_sd == pytest.approx(0.003 * (2 / 3) ** 0.5, rel=0.15)
 
 
 def test_every_architecture_of_the_space_has_an_accuracy(surrogate: TrainedSurrogate) -> None:
