@@ -6,6 +6,7 @@ The search engine keeps its own state elsewhere (see `search`); here stands what
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -18,8 +19,16 @@ from db.rows import ArchitectureSpec, ModelSpec, StudyRow, StudySpec, TrialSpec,
 from db.schema import Architecture, ModelFile, Study, Trial
 
 
-def ensure_study(db: Database, spec: StudySpec) -> StudyRow:
+def ensure_study(
+    db: Database,
+    spec: StudySpec,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda settings: settings,
+) -> StudyRow:
     """Create the study, or return the one of that name.
+
+    Args:
+        spec: the study.
+        complete: adds to stored settings what the version that wrote them took for granted.
 
     Raises:
         StudyMismatch: the stored one has other settings; names the first that differs.
@@ -31,8 +40,9 @@ def ensure_study(db: Database, spec: StudySpec) -> StudyRow:
             tx.add(stored)
             tx.flush()
         row = _study_row(stored)
-    for name in sorted(row.settings.keys() | spec.settings.keys()):
-        there, asked = row.settings.get(name), spec.settings.get(name)
+    stored_settings = complete(row.settings)
+    for name in sorted(stored_settings.keys() | spec.settings.keys()):
+        there, asked = stored_settings.get(name), spec.settings.get(name)
         if there != asked:
             hint = "go on with the settings it was started with, or start a study of another name"
             raise StudyMismatch(f"study {spec.name} has {name} {there}, not {asked}", hint)

@@ -233,4 +233,4 @@ def _recorded(db: Database, name: str, settings: StudySettings) -> StudyRow:
         simulated=settings.predictor_simulated,
         synthetic=settings.data_synthetic,
     )
-    return ensure_study(db, spec)
+    return ensure_study(db, spec, lambda stored: StudySettings.from_plain(stored).to_plain())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -86,6 +87,19 @@ def test_a_study_made_by_init_goes_on_only_with_its_own_settings(
     assert "another name" in capsys.readouterr().err
     assert search(monkeypatch, "best") == 0
     assert "Best of 0 networks trained to the end" in capsys.readouterr().out
+
+
+def test_a_study_of_a_version_that_knew_no_surrogates_goes_on(
+    predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--predictor", str(predictor), "--effort", "smoke", "--algorithm", "random"]
+    assert search(monkeypatch, "init", *asked) == 0
+    with sqlite3.connect("lab.db") as record:
+        record.execute("UPDATE study SET settings_json = json_remove(settings_json, '$.surrogate')")
+    record.close()
+    assert search(monkeypatch, "init", *asked) == 0
+    assert search(monkeypatch, "init", *asked, "--seed", "9") == cli.BAD_INPUT
+    assert "has seed 1, not 9" in capsys.readouterr().err
 
 
 def test_a_worker_needs_a_study_and_a_storage_that_answers(
