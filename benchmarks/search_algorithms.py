@@ -6,13 +6,14 @@ The true reward is that of the best trained trial without the luck of its traini
 search, by the reward with it. Every finished study is a line of --out; the same command goes on with what is missing.
 With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
 real trainings, and energies from the predictor in --predictor; without it a formula is used, and TOY stands wherever
-it prints. Rules are compared on regularised
-evolution, with all other algorithms training every trial to the end. Asserts nothing.
+it prints. Rules are compared on one algorithm, evolution unless another is given; where algorithms are compared, every
+trial is trained to the end. Asserts nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import time
@@ -32,9 +33,12 @@ from toy_objective import ToyObjective
 
 from predictor.artefact import load
 from search.architecture import Architecture
+from search.commands.terminal import print_table
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
 from search.engine.encoding import Encoding
 from search.engine.record import best_trained, final_reward
+from search.engine.stopping.curve_stop import CurveStop
+from search.engine.stopping.rule import StopRule
 from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
 from search.engine.surrogate import Surrogate, SurrogateObjective
 from search.engine.trials import run_trial
@@ -47,12 +51,15 @@ from search.worker_processes import worker_pool
 MARKS = (100, 300, 500, 1000, 2000)
 DEFAULT_OUT = Path("build/search_algorithms.jsonl")
 HOPELESS_SUFFIX = "+skip"
-RULES_ALGORITHM = "evolution"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One study. `algorithm` may end in +skip: hopeless proposals are not trained."""
+    """One study.
+
+    `algorithm` may end in +skip: hopeless proposals are not trained. `rule` may end in @ and the probability below
+    which it condemns. `trainings` is the path of the table: with another content (sha256) it is another study.
+    """
 
     algorithm: str
     rule: str
@@ -62,6 +69,7 @@ class Job:
     space: str
     reward: str
     trainings: str | None
+    trainings_sha256: str
     predictor: str
 
     @property
@@ -119,7 +127,7 @@ def run(job: Job) -> dict[str, Any]:
     suggestions = Suggestions()
     sampler.sample_relative = suggestions.around(sampler.sample_relative)  # type: ignore[method-assign]
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    rule = build_stop_rule(job.rule, job.seed)
+    rule = stop_rule(job.rule, job.seed)
     rewards, suggestion_ms, n_made, n_wronged = {}, {}, 0, 0
     start_s = time.process_time()
     for number in range(1, job.n_trials + 1):
@@ -142,6 +150,16 @@ def run(job: Job) -> dict[str, Any]:
         "n_wronged": n_wronged,
         "cpu_s": time.process_time() - start_s,
     }
+
+
+def stop_rule(name: str, seed: int) -> StopRule:
+    """The rule of a name, which may end in @delta."""
+    known, _, delta = name.partition("@")
+    rule = build_stop_rule(known, seed)
+    if delta:
+        assert isinstance(rule, CurveStop)
+        rule.delta = float(delta)
+    return rule
 
 
 def best_reward(study: Study) -> float:
@@ -206,7 +224,7 @@ def algorithm_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: st
 
 def rule_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
     """Compute saved and reward lost, against `none` on the same seeds."""
-    table = Table(title=f"Rules for stopping, {RULES_ALGORITHM}, {jobs[0].n_trials:,} trials. {title}")
+    table = Table(title=f"Rules for stopping, {jobs[0].algorithm}, {jobs[0].n_trials:,} trials. {title}")
     for header in ("rule", "seeds", "compute saved", "true reward", "against none, paired", "would-be bests stopped"):
         table.add_column(header, justify="left" if header == "rule" else "right")
     end = str(jobs[0].n_trials)
@@ -230,7 +248,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [name for name in ALGORITHM_NAMES if name != PARETO]
     parser.add_argument("--algorithms", nargs="*", default=known, help="names, +skip behind one: hopeless not trained")
-    parser.add_argument("--rules", nargs="*", default=list(STOP_RULE_NAMES))
+    parser.add_argument("--rules", nargs="*", default=list(STOP_RULE_NAMES), help="names; tsgp@0.1 sets delta")
+    parser.add_argument("--rules-algorithm", default="evolution", help="that proposes while rules are compared")
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--limit", nargs="*", default=[], metavar="NAME=TRIALS", help="fewer trials for an algorithm")
     parser.add_argument("--rule-trials", type=int, default=500)
@@ -249,6 +268,7 @@ def main() -> None:
     arguments = parse_arguments()
     # Read by numpy and torch in the worker processes: two studies at once, each on a core of its own.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    sha256 = hashlib.sha256(Path(arguments.trainings).read_bytes()).hexdigest() if arguments.trainings else ""
     limits = {name: int(n) for name, n in (limit.split("=") for limit in arguments.limit)}
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
@@ -262,6 +282,7 @@ def main() -> None:
             arguments.space,
             arguments.reward,
             arguments.trainings,
+            sha256,
             arguments.predictor,
         )
 
@@ -269,7 +290,9 @@ def main() -> None:
     algorithms = [
         job(name, "none", seed, limits.get(name, arguments.trials)) for seed in seeds for name in arguments.algorithms
     ]
-    rules = [job(RULES_ALGORITHM, rule, seed, arguments.rule_trials) for seed in seeds for rule in arguments.rules]
+    rules = [
+        job(arguments.rules_algorithm, rule, seed, arguments.rule_trials) for seed in seeds for rule in arguments.rules
+    ]
     jobs = [*algorithms, *rules]
     console = Console(stderr=True)
     for n, finished in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
@@ -278,7 +301,7 @@ def main() -> None:
     tables = ((algorithms, algorithm_table), (rules, rule_table))
     for chosen, table in tables:
         if chosen:
-            Console().print(table(chosen, lines, lines[chosen[0].key]["surrogate"]))
+            print_table(table(chosen, lines, lines[chosen[0].key]["surrogate"]))
 
 
 if __name__ == "__main__":
