@@ -5,8 +5,8 @@ A trial is condemned when the probability that its final reward beats the best t
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
-from where they were predicted shifts later predictions and widens them; an audited trial counts for those that were
-stopped in its place.
+from where they were predicted shifts later predictions and widens or narrows them; an audited trial counts for those
+that were stopped in its place.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAX_CURVES = 300
 _N_CALIBRATION, _N_AUDITS = 60, 20
 _CALIBRATE_EVERY = 10
 _N_DOUBT = 5
-_INFLATION_LIMITS = (1.0, 4.0)
+_WIDENING_LIMITS = (0.25, 4.0)
 _STAGES = (1.0, 1.5, 2.0, 3.0, 4.0)
 
 
@@ -67,7 +67,7 @@ class Correction:
 
     Args:
         shift: added to them: trained trials ended so much higher than predicted, on average.
-        widening: what predicted standard deviations are multiplied with.
+        widening: what predicted standard deviations are multiplied with; below 1 it narrows them.
     """
 
     shift: float = 0.0
@@ -179,8 +179,9 @@ def calibrate(
 ) -> dict[int, Correction]:
     """How predicted ends erred: their mean error, and what remains of it in predicted standard deviations.
 
-    A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1 and 4. Early
-    predictions err differently from late ones, so each of a few stages has its own.
+    A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1/4 and 4. Early
+    predictions err differently from late ones, so each of a few stages has its own: under a falling learning rate
+    curves calm down, while the model knows one noise for all of a curve.
 
     Args:
         model: predicts.
@@ -205,7 +206,7 @@ def calibrate(
             means, sds = model.predict_end(features, beginnings)
             shift = float(np.average(ends - means, weights=weights)) * n_effective / (n_effective + _N_DOUBT)
             error = np.sqrt(np.average(((ends - means - shift) / sds) ** 2, weights=weights))
-            corrections[n_seen] = Correction(float(shift), float(np.clip(error, *_INFLATION_LIMITS)))
+            corrections[n_seen] = Correction(float(shift), float(np.clip(error, *_WIDENING_LIMITS)))
     return corrections
 
 

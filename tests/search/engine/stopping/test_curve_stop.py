@@ -69,7 +69,7 @@ def test_predictions_are_corrected_by_how_far_trials_ended_from_them() -> None:
     model = fitted()
     steady = calibrate(model, seen_curves(40, 0.0), 6)
     assert list(steady) == [6, 9, 12, 18]
-    assert all(abs(each.shift) < 0.005 and 1.0 <= each.widening < 1.8 for each in steady.values())
+    assert all(abs(each.shift) < 0.005 and 0.6 < each.widening < 1.5 for each in steady.values())
     assert calibrate(model, [], 6) == {6: Correction()}
     risen = calibrate(model, seen_curves(40, 0.05), 6)
     assert 0.04 < risen[6].shift < 0.05
@@ -79,6 +79,21 @@ def test_predictions_are_corrected_by_how_far_trials_ended_from_them() -> None:
     assert abs(either_way[12].shift) < 0.005
     assert either_way[12].widening > 2.0 > either_way[18].widening
     assert calibrate(model, [*seen_curves(20, 0.5), *seen_curves(20, -0.5)], 6)[6].widening == 4.0
+
+
+def test_predictions_of_curves_that_calm_down_are_narrowed() -> None:
+    values, ends = decaying(80, seed=4)
+    noise = np.random.default_rng(4).normal(0.0, 1.0, values.shape) * np.linspace(0.05, 0.0, values.shape[1])
+    features = np.zeros((80, N_FEATURES))
+    model = fit_model(features, make_curves(list(values + noise), 20), float(ends.mean()))
+    seen = [SeenCurve(i, c, float(c[-1]), features[i], True, False) for i, c in enumerate(values + noise)]
+    corrections = calibrate(model, seen[:40], 6)
+    assert corrections[6].widening < 1.0
+    assert 0.25 <= corrections[18].widening < 0.8
+    beginnings = make_curves([each.accuracies[:18] for each in seen[40:]], 20)
+    means, sds = model.predict_end(features[40:], beginnings)
+    misses = (means + corrections[18].shift - [each.end for each in seen[40:]]) / (sds * corrections[18].widening)
+    assert 0.7 < np.sqrt(np.mean(misses**2)) < 1.4
 
 
 def test_few_trials_shift_predictions_less() -> None:
