@@ -1,0 +1,30 @@
+"""Asking fitted pipelines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_rows import made_rows
+
+from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with
+from predictor.schema import FeatureSchema
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("columns", [("kind", "width", "depth"), ("width", "depth"), ("kind",)])
+def test_one_row_or_many_get_the_numbers_of_scikit_learn(recipe: Recipe, columns: tuple[str, ...]) -> None:
+    rows = made_rows(150)
+    schema = FeatureSchema.of(rows.features.select(columns))
+    matrix = schema.encode(rows.features)
+    pipeline = fit_pipeline(recipe, schema, matrix, rows.values, 3, 1)
+    assert predict_with(pipeline, matrix).tolist() == pipeline.predict(matrix).tolist()
+    assert predict_with(pipeline, matrix[5:6]).tolist() == pipeline.predict(matrix[5:6]).tolist()
+
+
+def test_a_category_that_the_fold_lacked_is_no_trouble() -> None:
+    rows = made_rows(150)
+    schema = FeatureSchema.of(rows.features)
+    matrix = schema.encode(rows.features)
+    without = matrix[:, schema.names.index("kind")] != 2
+    pipeline = fit_pipeline(RECIPES[0], schema, matrix[without], rows.values[without], 3, 1)
+    assert np.isfinite(predict_with(pipeline, matrix[~without])).all()
