@@ -85,6 +85,9 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
 def export(
     number: Number,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
+    keras: Annotated[
+        Path | None, typer.Option("--keras", help="Also as a Keras model in floating point: a .keras file to write.")
+    ] = None,
     study: Name = "search",
     db: Db = "lab.db",
 ) -> None:
@@ -94,7 +97,7 @@ def export(
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
-        card = export_trial(database, row, trial, out)
+        card = export_trial(database, row, trial, out, keras)
     typer.echo(f"{out} and {card.name}; next: lab measure --models {out.parent}", err=True)
 
 

@@ -7,20 +7,27 @@ from pathlib import Path
 
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
+from search.architecture import parse
 from search.errors import TrialMissing
+from search.graph import build_graph
 from search.studies.files import networks_dir, read_file
 from search.tflite.build import build_failed
+from search.tflite.reader import read_network
 from search.whole_file import whole_file
 
 _RETRAIN = "train it: search retrain TEXT, with the text that `search show` prints"
 
 
-def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> Path:
+def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path, keras_out: Path | None = None) -> Path:
     """Copies the file of a trained trial, and writes a Markdown card beside it; returns the card's path.
+
+    Args:
+        keras_out: for the same network as a Keras model, in floating point; needs TensorFlow.
 
     Raises:
         TrialMissing: the trial was stopped or never trained, or its file is gone or damaged.
-        BuildFailed: the file or the card cannot be written.
+        BuildFailed: a file or the card cannot be written.
+        TrainingUnavailable: TensorFlow is not installed.
     """
     if trial.model is None:
         hint = "a stopped training has no network: `search best` prints those that were trained to the end"
@@ -31,6 +38,8 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> 
     data = read_file(source)
     if hashlib.sha256(data).hexdigest() != trial.model.sha256:
         raise TrialMissing(f"{source} is damaged", "copy it again from the worker that trained it")
+    if keras_out is not None:
+        _export_keras(data, trial.architecture.text, keras_out)
     card = out.with_suffix(".md")
     for path, content in ((out, data), (card, _card(study, trial).encode())):
         try:
@@ -39,6 +48,12 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path) -> 
         except OSError as error:
             raise build_failed(error, path) from error
     return card
+
+
+def _export_keras(tflite: bytes, text: str, path: Path) -> None:
+    from search.training.float_twin import float_twin, save_keras
+
+    save_keras(float_twin(read_network(tflite, build_graph(parse(text)))), path)
 
 
 def _card(study: StudyRow, trial: TrialSpec) -> str:

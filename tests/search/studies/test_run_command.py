@@ -124,7 +124,8 @@ def test_a_trial_is_shown_and_exported_with_its_card(
     shown = capsys.readouterr().out
     assert "SIMULATED" in shown
     assert "SYNTHETIC" in shown
-    assert search(monkeypatch, "export", "2", "--study", "s", "--out", "net.tflite") == 0
+    assert search(monkeypatch, "export", "2", "--study", "s", "--out", "net.tflite", "--keras", "net.keras") == 0
+    assert Path("net.keras").stat().st_size > 10_000
     assert Path("net.tflite").read_bytes()[4:8] == b"TFL3"
     assert "SIMULATED" in Path("net.md").read_text()
     assert search(monkeypatch, "show", "3", "--study", "s") == cli.BAD_INPUT
