@@ -58,7 +58,7 @@ class Job:
     """One study.
 
     `algorithm` may end in +skip: hopeless proposals are not trained. `rule` may end in @ and the probability below
-    which it condemns. `trainings` is the path of the table: with another content (sha256) it is another study.
+    which it condemns. `trainings` and `predictor` are paths, None of the formula: what is in them tells studies apart.
     """
 
     algorithm: str
@@ -68,14 +68,16 @@ class Job:
     switch_at: int
     space: str
     reward: str
-    trainings: str | None
+    trainings: Path | None
+    predictor: Path | None
     trainings_sha256: str
-    predictor: str
+    predictor_sha256: str
 
     @property
     def key(self) -> str:
         """Names the study among the finished ones."""
-        return json.dumps(asdict(self), sort_keys=True)
+        told = {name: value for name, value in asdict(self).items() if name not in ("trainings", "predictor")}
+        return json.dumps(told, sort_keys=True)
 
 
 @dataclass
@@ -102,12 +104,12 @@ class Suggestions:
 
 
 @cache
-def load_surrogate(space: str, reward: str, trainings: str | None, predictor: str) -> Surrogate:
+def load_surrogate(space: str, reward: str, trainings: Path | None, predictor: Path | None) -> Surrogate:
     """Of the table of trainings, or the formula; once in a process, as fitting takes seconds."""
-    if trainings is None:
+    if trainings is None or predictor is None:
         return ToyObjective(space_named(space))
-    costs = KnownCosts(load(Path(predictor)).predictor, reward_named(reward))
-    return CostedSurrogate(TrainedSurrogate.from_file(Path(trainings)), costs)
+    costs = KnownCosts(load(predictor).predictor, reward_named(reward))
+    return CostedSurrogate(TrainedSurrogate.from_file(trainings), costs)
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -257,8 +259,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--space", default=SPACES[0].name)
     parser.add_argument("--reward", default=REWARDS[0].name)
-    parser.add_argument("--trainings", help="a table that `search trainings` has written")
-    parser.add_argument("--predictor", default="energy-model", help="folder that `lab fit-rf` has written")
+    parser.add_argument("--trainings", type=Path, help="a table that `search trainings` has written")
+    parser.add_argument(
+        "--predictor", type=Path, default=Path("energy-model"), help="folder that `lab fit-rf` has written"
+    )
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
@@ -268,7 +272,10 @@ def main() -> None:
     arguments = parse_arguments()
     # Read by numpy and torch in the worker processes: two studies at once, each on a core of its own.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    sha256 = hashlib.sha256(Path(arguments.trainings).read_bytes()).hexdigest() if arguments.trainings else ""
+    trainings, predictor, hashes = None, None, ("", "")
+    if arguments.trainings is not None:
+        trainings, predictor = arguments.trainings, arguments.predictor
+        hashes = (hashlib.sha256(trainings.read_bytes()).hexdigest(), load(predictor).manifest["data_sha256"])
     limits = {name: int(n) for name, n in (limit.split("=") for limit in arguments.limit)}
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
@@ -281,9 +288,9 @@ def main() -> None:
             switch_at,
             arguments.space,
             arguments.reward,
-            arguments.trainings,
-            sha256,
-            arguments.predictor,
+            trainings,
+            predictor,
+            *hashes,
         )
 
     seeds = range(arguments.seeds)
