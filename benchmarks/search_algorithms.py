@@ -280,18 +280,8 @@ def main() -> None:
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
         switch_at = arguments.switch_at if algorithm == "hybrid" else 0
-        return Job(
-            algorithm,
-            rule,
-            seed,
-            n_trials,
-            switch_at,
-            arguments.space,
-            arguments.reward,
-            trainings,
-            predictor,
-            *hashes,
-        )
+        what = (algorithm, rule, seed, n_trials, switch_at, arguments.space, arguments.reward)
+        return Job(*what, trainings, predictor, *hashes)
 
     seeds = range(arguments.seeds)
     algorithms = [
