@@ -1,4 +1,4 @@
-"""How fast the predictor is: 10,000 predictions in one call on one core, and a fit on 15,000 rows.
+"""How fast the predictor is: 10,000 predictions in one call on one core, a single one, and a fit on 15,000 rows.
 
     python benchmarks/predictor_speed.py --db lab.db      a SIMULATED or measured campaign
     python benchmarks/predictor_speed.py                  rows made up for the purpose: times do not depend on them
@@ -34,7 +34,7 @@ def main() -> None:
     rows = _rows(arguments.db, arguments.rows)
     architectures = AUDIO_2D.sample_unique(10_000, 99)
     _, columns_s = _timed(lambda: architecture_features(architectures), 1)
-    table = architecture_features(architectures)
+    table, single = architecture_features(architectures), architecture_features(architectures[:1])
     print(f"{rows.n_rows:,} rows, {len(rows.features.names)} columns, {'SIMULATED' if rows.simulated else 'measured'}")
     print(f"columns of 10,000 architectures: {columns_s:.2f} s the first time")
     schema = FeatureSchema.of(rows.features)
@@ -43,8 +43,12 @@ def main() -> None:
         band = calibrate(rows.values[:100], rows.values[:100] * 1.01)
         predictor = Predictor(recipe.name, model, band, ENERGY, rows.simulated)
         _, predict_s = _timed(lambda p=predictor: p.predict(table), 5)  # type: ignore[misc]
+        _, single_s = _timed(lambda p=predictor: p.predict(single), 20)  # type: ignore[misc]
+        matrix = schema.encode(single)
+        _, plain_s = _timed(lambda m=model, x=matrix: m.pipeline.predict(x), 20)  # type: ignore[misc]
         print(
-            f"{recipe.name:18} fit {fit_s:6.2f} s on {n_threads()} threads; 10,000 predictions {predict_s:.3f} s on one"
+            f"{recipe.name:18} fit {fit_s:6.2f} s on {n_threads()} threads; 10,000 predictions {predict_s:.3f} s; "
+            f"one {1e3 * single_s:.2f} ms, by scikit-learn's pipeline alone {1e3 * plain_s:.2f} ms"
         )
 
 
