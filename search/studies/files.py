@@ -22,12 +22,7 @@ def keep_file(folder: Path, sha256: str, tflite: bytes) -> str:
         BuildFailed: it cannot be written.
     """
     path = folder / f"{sha256}.tflite"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as part:
-            part.write_bytes(tflite)
-    except OSError as error:
-        raise build_failed(error, path) from error
+    _write(path, tflite)
     return path.name
 
 
@@ -47,10 +42,13 @@ def copy_file(source: Path, target: Path) -> None:
         TrialMissing: it is gone.
         BuildFailed: it cannot be written.
     """
-    tflite = read_file(source)
+    _write(target, read_file(source))
+
+
+def _write(path: Path, tflite: bytes) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as part:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part:
             part.write_bytes(tflite)
     except OSError as error:
-        raise build_failed(error, target) from error
+        raise build_failed(error, path) from error
