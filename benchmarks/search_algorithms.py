@@ -19,7 +19,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
@@ -138,7 +138,7 @@ def run(job: Job) -> dict[str, Any]:
         n_made += outcome.n_evaluations
         if outcome.stopped:
             n_wronged += would_have_won(outcome.architecture, objective, outcome.trial.number, incumbent)
-        if number in MARKS or number == job.n_trials:
+        if number in (*MARKS, job.switch_at, job.n_trials):
             best = best_trained(study)
             assert best is not None
             rewards[number] = objective.true_reward(encoding.architecture(best.params))
@@ -189,7 +189,8 @@ def finished_lines(out: Path) -> dict[str, dict[str, Any]]:
 def run_missing(jobs: list[Job], out: Path, n_workers: int) -> Iterator[Job]:
     """Runs what has no line yet, a line each."""
     done = finished_lines(out)
-    missing = [job for job in jobs if job.key not in done]
+    begun_by = {begin_of(job): job for job in jobs if job.algorithm == "hybrid"}
+    missing = [job for job in jobs if job.key not in done and job not in begun_by]
     out.parent.mkdir(parents=True, exist_ok=True)
     with worker_pool(n_workers) as pool, out.open("a") as lines:
         futures = {pool.submit(run, job): job for job in missing}
@@ -197,6 +198,25 @@ def run_missing(jobs: list[Job], out: Path, n_workers: int) -> Iterator[Job]:
             lines.write(json.dumps(future.result()) + "\n")
             lines.flush()
             yield futures[future]
+
+
+def begin_of(hybrid: Job) -> Job:
+    """The study of `bayesian` that a hybrid has been when it changes over."""
+    return replace(hybrid, algorithm="bayesian", n_trials=hybrid.switch_at, switch_at=0)
+
+
+def with_begins(lines: dict[str, dict[str, Any]], jobs: list[Job]) -> dict[str, dict[str, Any]]:
+    """The lines, and those that follow from a hybrid's."""
+    derived = {}
+    for job in jobs:
+        if job.algorithm == "hybrid" and job.key in lines:
+            begin = begin_of(job)
+            told = {
+                name: {mark: value for mark, value in lines[job.key][name].items() if int(mark) <= begin.n_trials}
+                for name in ("rewards", "suggestion_ms")
+            }
+            derived[begin.key] = lines[job.key] | told | {"key": begin.key}
+    return derived | lines
 
 
 def spread(values: list[float]) -> str:
@@ -294,7 +314,7 @@ def main() -> None:
     console = Console(stderr=True)
     for n, finished in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
         console.print(f"{n}: {finished.algorithm} {finished.rule} seed {finished.seed}, {finished.n_trials} trials")
-    lines = finished_lines(arguments.out)
+    lines = with_begins(finished_lines(arguments.out), jobs)
     tables = ((algorithms, algorithm_table), (rules, rule_table))
     for chosen, table in tables:
         if chosen:
