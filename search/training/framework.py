@@ -4,8 +4,8 @@ The only file that imports them. tensorflow-model-optimization knows Keras 2 alo
 TensorFlow decides which Keras it hands out when it is first asked: so the choice is made here, before the
 import. Importing this file takes three to seven seconds; commands that need no training must not.
 
-Depthwise convolutions whose strides differ, as the spaces have them, train on a processor only by way of oneDNN,
-which TensorFlow uses on x86 unless TF_ENABLE_ONEDNN_OPTS=0 turns it off.
+Depthwise convolutions whose strides differ, as the spaces have them, train on a processor only by way of oneDNN.
+TensorFlow uses that of itself only where a processor has AVX-512, so it is turned on here.
 
 Raises, at its import:
     TrainingUnavailable: the packages are not installed, or do not load.
@@ -20,6 +20,7 @@ from search.errors import TrainingUnavailable
 from search.quiet import quiet_stderr
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 try:
