@@ -44,14 +44,10 @@ def train(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    training = _Training(graph, data, recipe, watch)
-    model = build_keras(graph)
-    float_accuracy = training.fit(model, recipe.n_float_epochs, recipe.learning_rate, seed)
-    aware = quantize(model)
-    training.quantization_aware = True
-    training.fit(aware, recipe.n_int8_epochs, recipe.int8_learning_rate, seed + 1)
-    tflite = serialize(trained_network(aware, graph))
-    return Trained(tflite, int8_accuracy(tflite, data.validation), float_accuracy, tuple(training.curve))
+    # No layer holds a condition on a tensor: to have TensorFlow rewrite them would take seconds of every training.
+    run = tf.autograph.experimental.do_not_convert(_Training(graph, data, recipe, watch).run)
+    trained: Trained = run(seed)
+    return trained
 
 
 class _Training:
@@ -60,12 +56,24 @@ class _Training:
     def __init__(self, graph: Graph, data: SoundData, recipe: Recipe, watch: Watch) -> None:
         self.curve: list[Evaluation] = []
         self.quantization_aware = False
-        self._shape, self._data, self._recipe, self._watch = graph.input_shape, data, recipe, watch
+        self._graph, self._shape = graph, graph.input_shape
+        self._data, self._recipe, self._watch = data, recipe, watch
         self._n_epochs = recipe.n_float_epochs + recipe.n_int8_epochs
         self._epochs_before = 0.0
 
-    def fit(self, model: Any, n_epochs: float, learning_rate: float, seed: int) -> float:
-        """Trains the model in place; returns its accuracy at the end.
+    def run(self, seed: int) -> Trained:
+        """The whole training; see `train`."""
+        recipe = self._recipe
+        model = build_keras(self._graph)
+        float_accuracy = self.fit(model, recipe.n_float_epochs, recipe.learning_rate, seed).accuracy()
+        aware = quantize(model)
+        self.quantization_aware = True
+        self.fit(aware, recipe.n_int8_epochs, recipe.int8_learning_rate, seed + 1)
+        tflite = serialize(trained_network(aware, self._graph))
+        return Trained(tflite, int8_accuracy(tflite, self._data.validation), float_accuracy, tuple(self.curve))
+
+    def fit(self, model: Any, n_epochs: float, learning_rate: float, seed: int) -> _Judge:
+        """Trains the model in place; returns who can tell its accuracy.
 
         Raises:
             Stopped: who watches has seen enough.
@@ -85,7 +93,7 @@ class _Training:
             step(tf.constant(inputs), tf.constant(one_hot[chosen]))
             self._see(judge, self._epochs_before + (i + 1) / n_steps * n_epochs)
         self._epochs_before += n_epochs
-        return judge.accuracy()
+        return judge
 
     def _see(self, judge: _Judge, epochs: float) -> None:
         done_frac = epochs / self._n_epochs
@@ -102,7 +110,9 @@ class _Judge:
 
     def __init__(self, model: Any, examples: Examples, shape: Shape) -> None:
         self._examples, self._inputs = examples, examples.spectrograms.reshape(-1, *shape)
-        self._infer = tf.function(lambda batch: model(batch, training=False))
+        # One graph for batches of any size: the last one may be smaller.
+        batches = tf.TensorSpec((None, *shape), tf.float32)
+        self._infer = tf.function(lambda batch: model(batch, training=False), [batches], autograph=False)
 
     def accuracy(self) -> float:
         hits = 0
