@@ -70,6 +70,9 @@ def map_by_codes(trace: Trace, first: SyncCode, last: SyncCode) -> ClockMap:
     """
     spacing_s = last.chips[0][0] - first.chips[0][0]
     power = _binned(trace, _COARSE_S)
+    longest_s = len(power) * _COARSE_S
+    if not all(code.ended_s - code.chips[0][0] <= longest_s for code in (first, last)):
+        raise AlignmentFailed("the recording is shorter than a sync code")
     scores_first = _correlate(power, _template(first, _COARSE_S))
     scores_last = _correlate(power, _template(last, _COARSE_S))
     shift, slack = round(spacing_s / _COARSE_S), round(_SPACING_SLACK_S / _COARSE_S)
@@ -116,9 +119,11 @@ def _template(code: SyncCode, bin_s: float) -> FloatArray:
     """+1 where the phone was busy, -1 where it was idle, by its own stamps; mean zero."""
     start_s = code.chips[0][0]
     ends_s = [stamp for stamp, _ in code.chips[1:]] + [code.ended_s]
-    values = np.empty(max(1, round((code.ended_s - start_s) / bin_s)))
+    values = np.full(max(1, round((code.ended_s - start_s) / bin_s)), -1.0)
     for (stamp, busy), end_s in zip(code.chips, ends_s, strict=True):
         values[round((stamp - start_s) / bin_s) : round((end_s - start_s) / bin_s)] = 1.0 if busy else -1.0
+    if values.min() == values.max():
+        raise AlignmentFailed("a sync code has no change of load")
     centred: FloatArray = values - values.mean()
     return centred
 

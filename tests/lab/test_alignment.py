@@ -84,3 +84,16 @@ def test_a_recording_with_more_holes_than_samples_is_refused_before_it_takes_mem
     torn = replace(whole, index=whole.index * 400)
     with pytest.raises(AlignmentFailed, match="more than half"):
         map_by_codes(torn, code(EPOCH_S + 1.0), code(EPOCH_S + 58.0))
+
+
+@pytest.mark.parametrize("chips_s", [1e-9, 40_000.0])
+def test_a_code_that_cannot_be_is_not_looked_for(chips_s: float) -> None:
+    first, last = code(EPOCH_S + 1.0, chips_s), code(EPOCH_S + 58.0)
+    with pytest.raises(AlignmentFailed, match="sync code"):
+        map_by_codes(trace_with([last], 4.0, 1.0, 70.0), first, last)
+
+
+def test_a_code_without_a_change_of_load_is_not_looked_for() -> None:
+    first = SyncCode(tuple((stamp, True) for stamp, _ in code(EPOCH_S + 1.0).chips), EPOCH_S + 1.8)
+    with pytest.raises(AlignmentFailed, match="no change of load"):
+        map_by_codes(trace_with([], 4.0, 1.0, 70.0), first, code(EPOCH_S + 58.0))
