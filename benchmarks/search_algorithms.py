@@ -295,7 +295,7 @@ def main() -> None:
     trainings, predictor, hashes = None, None, ("", "")
     if arguments.trainings is not None:
         trainings, predictor = arguments.trainings, arguments.predictor
-        hashes = (hashlib.sha256(trainings.read_bytes()).hexdigest(), load(predictor).manifest["data_sha256"])
+        hashes = (hashlib.sha256(trainings.read_bytes()).hexdigest(), load(predictor).sha256)
     limits = {name: int(n) for name, n in (limit.split("=") for limit in arguments.limit)}
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:

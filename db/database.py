@@ -138,12 +138,6 @@ def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _BATCH]
 
 
-def _url_of(target: str) -> URL:
-    if "://" in target:
-        return make_url(target)
-    return URL.create("sqlite", database=str(Path(target).expanduser()))
-
-
 def _check_place(file: Path, create: bool) -> None:
     if file.is_dir():
         raise Unreachable(f"{file} is a folder", "give the path of a file in it")

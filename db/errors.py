@@ -10,6 +10,7 @@
         ├── DiskFull           no room for the database or a trace
         ├── CampaignMismatch   a campaign of that name exists and is another one
         ├── StudyMismatch      a study of that name exists and has other settings
+        ├── StudyUnknown       no study of that name
         ├── RecordRefused      unknown id, wrong state, broken constraint
         └── TraceMissing, TraceDamaged
 
@@ -67,6 +68,10 @@ class CampaignMismatch(StableDbError):
 
 class StudyMismatch(StableDbError):
     """A study of this name exists and was started with other settings: its rewards are not comparable."""
+
+
+class StudyUnknown(StableDbError):
+    """The record has no study of this name."""
 
 
 class RecordRefused(StableDbError):

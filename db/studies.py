@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from db.database import Database
-from db.errors import RecordRefused, StudyMismatch
+from db.errors import RecordRefused, StudyMismatch, StudyUnknown
 from db.faults import REFUSED_HINT
 from db.networks import store_architectures, store_models
 from db.rows import ArchitectureSpec, ModelSpec, StudyRow, StudySpec, TrialSpec, fields_of
@@ -40,20 +40,23 @@ def ensure_study(
             tx.add(stored)
             tx.flush()
         row = _study_row(stored)
-    stored_settings = complete(row.settings)
-    for name in sorted(stored_settings.keys() | spec.settings.keys()):
-        there, asked = stored_settings.get(name), spec.settings.get(name)
-        if there != asked:
-            hint = "go on with the settings it was started with, or start a study of another name"
-            raise StudyMismatch(f"study {spec.name} has {name} {there}, not {asked}", hint)
+    check_same_settings(spec.name, complete(row.settings), spec.settings)
     return row
+
+
+def check_same_settings(study: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Returns when the settings are equal; StudyMismatch, with the first that differs, when not."""
+    for name in sorted(stored.keys() | asked.keys()):
+        if stored.get(name) != asked.get(name):
+            hint = "go on with the settings it was started with, or start a study of another name"
+            raise StudyMismatch(f"study {study} has {name} {stored.get(name)}, not {asked.get(name)}", hint)
 
 
 def find_study(db: Database, name: str) -> StudyRow:
     """The study of a name.
 
     Raises:
-        RecordRefused: there is none; names those that there are.
+        StudyUnknown: there is none; names those that there are.
     """
     with db.read() as tx:
         stored = tx.scalar(select(Study).where(Study.name == name))
@@ -61,7 +64,7 @@ def find_study(db: Database, name: str) -> StudyRow:
             return _study_row(stored)
         names = list(tx.scalars(select(Study.name).order_by(Study.name)))
     hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `search run`"
-    raise RecordRefused(f"{db.shown} has no study {name}", hint)
+    raise StudyUnknown(f"{db.shown} has no study {name}", hint)
 
 
 def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
@@ -77,7 +80,7 @@ def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
         stored = tx.scalar(select(Trial.architecture_id).where(*number))
         if stored is not None:
             if stored != architecture_id:
-                raise RecordRefused(f"trial {spec.number} is stored with another architecture", REFUSED_HINT)
+                raise RecordRefused(f"trial {spec.number + 1} is stored with another architecture", REFUSED_HINT)
             return
         model_id = None
         if spec.model is not None:

@@ -67,6 +67,14 @@ class SavedPredictor:
         space: str | None = self.manifest["provenance"].get("arch_space")
         return space
 
+    @property
+    def sha256(self) -> str:
+        """Of all that its predictions follow from: rows, columns, kind of model, seed."""
+        named = {
+            name: self.manifest.get(name) for name in ("data_sha256", "schema", "recipe", "seed", "target", "power")
+        }
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
 
 def save(
     folder: Path, predictor: Predictor, rows: Measurements, manifest: Mapping[str, Any], extra: Mapping[str, bytes]

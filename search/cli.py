@@ -1,12 +1,12 @@
-"""The `search` command: looks at search spaces and networks.
+"""The `search` command: looks at search spaces and networks, and searches.
 
-The outermost file of the package. Tables go to stdout, errors with their hint to stderr; exit code 2 for bad
-input. What is slow to import is imported by the command that needs it, so that `search --help` answers at
-once.
+The outermost file of the package. Tables go to stdout, errors with their hint to stderr; the exit codes stand in the
+README. What is slow to import is imported by the command that needs it, so that `search --help` answers at once.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -17,8 +17,11 @@ from search.commands.retrain import compare, retrain
 from search.commands.trainings import trainings
 from search.errors import SearchError, StorageUnusable
 
+log = logging.getLogger(__name__)
+
 BAD_INPUT = 2
 STORAGE_UNUSABLE = 5
+DEFECT = 70
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Search spaces, networks and the search.")
 app.add_typer(space.app, name="space")
@@ -41,17 +44,18 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         code = _code_of(error)
         if code is None:
-            raise
+            log.exception("this is a defect of the program")
+            sys.exit(DEFECT)
         _explain(str(error), str(getattr(error, "hint", "")))
         sys.exit(code)
 
 
 def _code_of(error: Exception) -> int | None:
     """The exit code of an error of the packages below; None for a defect of the program."""
-    from db.errors import DbError, StudyMismatch
+    from db.errors import DbError, StudyMismatch, StudyUnknown
     from predictor.errors import PredictorError
 
-    if isinstance(error, (PredictorError, StudyMismatch)):
+    if isinstance(error, (PredictorError, StudyMismatch, StudyUnknown)):
         return BAD_INPUT
     return STORAGE_UNUSABLE if isinstance(error, DbError) else None
 

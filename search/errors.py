@@ -23,6 +23,8 @@
         ├── PredictorUnfit      no energy predictor, or one for another space
         ├── DataMissing         a data set's file or folder is not there
         ├── DataBroken          files of a data set cannot be read
+        ├── BadTrainings        a table of trainings is none, has too few, or does not go with what is asked
+        ├── NothingChosen       a command was told to work on no network
         ├── BuildFailed         a model file cannot be written
         ├── BadModelFile        bytes that are no .tflite file, or not that of the network expected
         ├── TrainingUnavailable TensorFlow is not installed
@@ -144,7 +146,7 @@ class DataBroken(StableError):
 
 
 class BadTrainings(StableError):
-    """A file should be a table of trainings, and is not, or has too few."""
+    """A table of trainings is none, has too few, or does not go with what is asked."""
 
 
 class NothingChosen(StableError):

@@ -21,6 +21,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 _VALIDATION_SHARE = 0.1
 _STEP = RATE_HZ // 2
 _SHOWN = 5
+_LARGEST = 1e3
+_LONGEST_S, _LONGEST_NAME = 1e6, 200
 _SOURCE_HINT = "the lists and the ontology are published at research.google.com/audioset/download.html"
 
 
@@ -107,6 +110,8 @@ def load_audioset(folder: Path) -> tuple[SoundData, Inventory]:
                 clips["test"].append(clip)
             else:
                 clips["validation" if clip.place < _VALIDATION_SHARE else "train"].append(clip)
+    # A segment that stands in two lists is one clip.
+    clips = {split: list(dict.fromkeys(listed)) for split, listed in clips.items()}
     splits, missing, broken = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]](), dict[str, int](), list[str]()
     for split, listed in clips.items():
         found = [(clip, path) for clip in listed if (path := _file_of(folder, clip)) is not None]
@@ -149,9 +154,12 @@ def _labels_of(event: SoundClass, ids: dict[str, str], children: dict[str, list[
     unknown = [name for name in event.labels if name not in ids]
     if unknown:
         raise DataBroken(f"{path} has no label {unknown[0]!r}, which makes class {event.name}", _SOURCE_HINT)
-    waiting = [ids[name] for name in event.labels]
+    waiting, seen = [ids[name] for name in event.labels], set[str]()
     while waiting:
         label = waiting.pop()
+        if label in seen:
+            continue
+        seen.add(label)
         yield label
         if event.with_children:
             waiting.extend(children.get(label, ()))
@@ -165,10 +173,10 @@ def read_segments(path: Path, class_of: dict[str, int]) -> Iterator[Clip | None]
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.reader(stream, skipinitialspace=True))
+            rows = list(csv.reader(stream, skipinitialspace=True, strict=True))
     except FileNotFoundError as error:
         raise DataMissing(f"{path} is not there", _SOURCE_HINT) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataBroken(f"{path} cannot be read: {error}", _SOURCE_HINT) from error
     for line, row in enumerate(rows, start=1):
         if not row or row[0].startswith("#"):
@@ -176,6 +184,8 @@ def read_segments(path: Path, class_of: dict[str, int]) -> Iterator[Clip | None]
         try:
             video, start, _, labels = row
             start_s = float(start)
+            if not 0 <= start_s < _LONGEST_S or len(video) > _LONGEST_NAME:
+                raise ValueError("no segment of a video")
         except ValueError as error:
             raise DataBroken(f"{path}, line {line} is not YTID, start, end, labels", _SOURCE_HINT) from error
         found = {class_of[label] for label in labels.split(",") if label in class_of}
@@ -206,8 +216,8 @@ def _read_files(found: list[tuple[Clip, Path]], broken: list[str]) -> tuple[NDAr
         try:
             spectrograms.append(_spectrogram_of(path))
             labels.append(clip.class_index)
-        except (OSError, ValueError, EOFError, RuntimeError) as error:
-            # soundfile's errors are RuntimeErrors.
+        except (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
+            # soundfile's errors are RuntimeErrors; a damaged head of an array can ask for any memory.
             broken.append(f"{path.name}: {error}")
     shape = (len(spectrograms), N_FRAMES, N_BANDS)
     return np.array(spectrograms, np.float32).reshape(shape), np.array(labels, np.int64)
@@ -215,9 +225,11 @@ def _read_files(found: list[tuple[Clip, Path]], broken: list[str]) -> tuple[NDAr
 
 def _spectrogram_of(path: Path) -> Spectrogram:
     if path.suffix == ".npy":
-        stored: NDArray[Any] = np.load(path, allow_pickle=False)
-        if stored.shape != (N_FRAMES, N_BANDS) or not np.all(np.isfinite(stored)):
-            raise ValueError(f"holds {stored.shape}, not {N_FRAMES} x {N_BANDS} finite numbers")
+        stored: Any = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.ndarray) or stored.shape != (N_FRAMES, N_BANDS):
+            raise ValueError(f"holds {getattr(stored, 'shape', 'several arrays')}, not {N_FRAMES} x {N_BANDS} numbers")
+        if not np.all(np.abs(stored) < _LARGEST):
+            raise ValueError("holds what is no logarithm of a power")
         return stored.astype(np.float32)
     return log_mel(loudest(_read_audio(path)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from db.rows import RetrainingSpec
     from search.networks import Network
     from search.studies.comparison import ComparedNetwork
+    from search.studies.retrain import Retrainer
 
 Networks = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NETWORK]...", help="table2, a baseline, or an architecture's text."),
 ]
 Study = Annotated[str | None, typer.Option("--study", help="Take the best networks of this study.")]
-Top = Annotated[int, typer.Option("--top", min=1, help="How many of the study.")]
+Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many of the study.")]
 Baselines = Annotated[bool, typer.Option("--baselines", help="MobileNetV1, MobileNetV2 and both TC-ResNets too.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Trainings of each, from different seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for a .tflite file of each: for `lab measure`.")]
@@ -55,7 +57,8 @@ def retrain(
     from search.training.trainer import train
 
     chosen_effort = effort_named(effort)
-    with open_database(db) as database:
+    # A record that is not there has no study.
+    with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
         data = load_data(audioset, chosen_effort.clips, say)
         files_dir, recipe = networks_dir(database), chosen_effort.recipe
@@ -66,7 +69,7 @@ def retrain(
             say("Stopped; what was finished is kept, and the same command goes on.")
             raise typer.Exit(INTERRUPTED) from None
         if out is not None:
-            _hand_out(database, chosen, out)
+            _hand_out(retrainer, chosen, out)
         _print_comparison(database, predictor)
 
 
@@ -101,16 +104,15 @@ def _chosen(db: Database, names: list[str], study: str | None, top: int, baselin
     return list({network.text: network for network in chosen}.values())
 
 
-def _hand_out(db: Database, networks: list[Network], out: Path) -> None:
+def _hand_out(retrainer: Retrainer, networks: list[Network], out: Path) -> None:
     """Writes the file of the first repeat of each network."""
-    from db.retrainings import list_retrainings
-    from search.studies.files import copy_file, networks_dir
+    from search.studies.files import copy_file
 
-    files = {row.network_text: row.model.name for row in reversed(list_retrainings(db))}
+    files = {row.network_text: row.model.name for row in retrainer.finished() if row.seed == 1}
     for network in networks:
         name = _short_name(network.text, network.architecture_hash)
-        copy_file(networks_dir(db) / files[network.text], out / f"{name}.tflite")
-    say(f"{len(networks)} files in {out}; next: lab measure --models {out}")
+        copy_file(retrainer.files_dir / files[network.text], out / f"{name}.tflite")
+    say(f"{len(networks)} files in {out}; next: lab measure --models {quote(str(out))}")
 
 
 def _print_comparison(db: Database, predictor: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,17 +127,19 @@ def init(
     Exit codes: as `search run`.
     """
     from search.studies.start import Asked, start_study
-    from search.studies.storage import queue_again
+    from search.studies.storage import default_url, queue, trained_before
 
     asked = Asked(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
+    queued = [] if again is None else trained_before(storage or default_url(db), again, space, seed)
     with start_study(asked, say) as started:
-        if again is not None:
-            queue_again(started.study, started.url, again)
+        queue(started.study, started.url, queued)
         typer.echo(f"study {study} stands at {started.shown_url}")
-        command = f"search worker --study {study} --storage {started.shown_url}"
-        typer.echo(f"next: {command}   on as many machines as you like")
+        options = {"--study": study, "--storage": started.shown_url, "--predictor": predictor, "--db": db}
+        options |= {"--surrogate": surrogate, "--audioset": audioset}
+        told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
+        typer.echo(f"next: search worker {told}   on as many machines as you like")
 
 
 def worker(
@@ -170,11 +173,13 @@ def _work(started: Started, n_trials: int, hours: float | None) -> None:
         except KeyboardInterrupt:
             say("Stopped at once; the training under way is taken up again by the same command.")
             raise typer.Exit(INTERRUPTED) from None
-        interrupted = should_stop()
+        interrupted, n_elsewhere = should_stop(), worker.n_elsewhere
     from search.commands.studies import print_best
 
     print_best(started.db, started.row, n_rows=10)
-    typer.echo(f"next: search show NUMBER --study {started.row.name} --db {started.db.shown}")
+    if n_elsewhere:
+        say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
+    typer.echo(f"next: search show NUMBER --study {quote(started.row.name)} --db {quote(started.db.shown)}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

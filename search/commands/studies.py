@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,7 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A trial's 
 def best(
     study: Name = "search",
     db: Db = "lab.db",
-    top: Annotated[int, typer.Option("--top", min=1, help="How many to print.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, max=100_000, help="How many to print.")] = 10,
     front: Annotated[
         bool, typer.Option("--front", help="Those that no other beats in accuracy, energy and size at once.")
     ] = False,
@@ -98,7 +99,7 @@ def export(
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
         card = export_trial(database, row, trial, out, keras)
-    typer.echo(f"{out} and {card.name}; next: lab measure --models {out.parent}", err=True)
+    typer.echo(f"{out} and {card.name}; next: lab measure --models {quote(str(out.parent))}", err=True)
 
 
 def print_best(db: Database, study: StudyRow, n_rows: int) -> None:

@@ -50,13 +50,13 @@ def trainings(
 def _print_quality(everything: Trainings) -> None:
     from search.surrogate.accuracy import FEWEST, fit_accuracy
 
-    n = len(everything.rows)
+    n = everything.n_architectures
     if n < FEWEST:
-        typer.echo(f"{n} trainings: what can be learnt from them is said from {FEWEST} on", err=True)
+        typer.echo(f"trainings of {n} architectures: what they teach is said from {FEWEST} on", err=True)
         return
     model = fit_accuracy(everything)
     table = new_table(
-        f"Accuracy of networks not seen, {model.n_trainings} trainings, folds over architectures",
+        f"Accuracy of networks not seen, {model.n_trainings} trainings of {n} architectures, folds over these",
         ("model", "R²", "RMSE", "Kendall τ"),
         ("model",),
     )

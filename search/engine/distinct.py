@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Set
 
 import numpy as np
+from optuna.study import Study  # noqa: TID253
+from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding, key
+from search.engine.record import is_known, is_queued
 from search.errors import SpaceExhausted
 
 MAX_RANDOM_DRAWS = 100
@@ -43,4 +46,20 @@ def untaken(codes: Codes, taken: Set[tuple[int, ...]], encoding: Encoding, rng: 
     raise SpaceExhausted(
         f"all {encoding.space.size} architectures of {encoding.space.name} have been tried",
         "the search is complete: look at its best, or search a larger space",
+    )
+
+
+def is_doubled(study: Study, trial: FrozenTrial) -> bool:
+    """Whether a trial is to be given up: another one of the same architecture came before it, or is further than it.
+
+    Proposals that two workers make at the same moment cannot know of each other; so each looks again when all of its
+    parameters are written, before it trains. What a person has queued is never given up.
+    """
+    if is_queued(trial):
+        return False
+    return any(
+        other.number != trial.number
+        and other.params == trial.params
+        and (other.number < trial.number or is_known(other))
+        for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
     )

@@ -30,6 +30,8 @@ PREDICTED = "predicted"
 PREDICTED_SD = "predicted_sd"
 AUDITED = "audited"
 _PENALTY = "penalty"
+# Optuna's own name for what `enqueue_trial` was given.
+_FIXED_PARAMS = "fixed_params"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,16 @@ def final_reward(trial: FrozenTrial) -> float:
     if trial.values is None:
         raise ValueError(f"trial {trial.number} has no value")
     return float(trial.values[0])
+
+
+def is_known(trial: FrozenTrial) -> bool:
+    """Whether the costs of its architecture are written: it is trained next, is being trained, or has been."""
+    return fields(Known)[-1].name in trial.user_attrs
+
+
+def is_queued(trial: FrozenTrial) -> bool:
+    """Whether a person chose its architecture."""
+    return bool(trial.system_attrs.get(_FIXED_PARAMS))
 
 
 def penalty_of(trial: FrozenTrial) -> float:

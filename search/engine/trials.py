@@ -1,7 +1,7 @@
 """One trial from proposal to reward: known costs first, then evaluation by evaluation, with a rule that may stop it.
 
-The loop of a worker, whatever trains: an `Objective` brings costs and accuracies. A trial that raises is told FAIL and
-the error goes on to the caller; a process that dies leaves its trial RUNNING, for the storage's heartbeat to find.
+`run_trial` is for objectives that answer at once, as in benchmarks: an `Objective` brings costs and accuracies. What
+really trains is `search.studies.loop`, which shares `report` with it.
 """
 
 from __future__ import annotations

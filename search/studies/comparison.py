@@ -26,7 +26,6 @@ class Measured:
 
     energy_mj: float
     latency_ms: float
-    n_visits: int
     simulated: bool
 
 
@@ -121,7 +120,7 @@ def _measured_files(db: Database) -> dict[str, list[Measured]]:
     """Visits by the hash of the file."""
     found: dict[str, list[Measured]] = {}
     for row in result_rows(db):
-        visit = Measured(row["energy_mj"], row["latency_ms"], 1, row["simulated"])
+        visit = Measured(row["energy_mj"], row["latency_ms"], row["simulated"])
         found.setdefault(row["model_sha256"], []).append(visit)
     return found
 
@@ -132,7 +131,7 @@ def _together(visits: Sequence[Measured]) -> Measured | None:
     if not visits:
         return None
     energy_mj, latency_ms = fmean(v.energy_mj for v in visits), fmean(v.latency_ms for v in visits)
-    return Measured(energy_mj, latency_ms, len(visits), visits[0].simulated)
+    return Measured(energy_mj, latency_ms, visits[0].simulated)
 
 
 def spread_percent(shares: Sequence[float]) -> str:

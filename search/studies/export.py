@@ -8,7 +8,7 @@ from pathlib import Path
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
 from search.architecture import parse
-from search.errors import TrialMissing
+from search.errors import BuildFailed, TrialMissing
 from search.graph import build_graph
 from search.studies.files import networks_dir, read_file
 from search.tflite.build import build_failed
@@ -22,11 +22,12 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path, ker
     """Copies the file of a trained trial, and writes a Markdown card beside it; returns the card's path.
 
     Args:
+        out: to be, ending in .tflite; the card of net.tflite is net.tflite.md.
         keras_out: for the same network as a Keras model, in floating point; needs TensorFlow.
 
     Raises:
         TrialMissing: the trial was stopped or never trained, or its file is gone or damaged.
-        BuildFailed: a file or the card cannot be written.
+        BuildFailed: a file or the card cannot be written, or the file is not named so.
         TrainingUnavailable: TensorFlow is not installed.
     """
     if trial.model is None:
@@ -34,13 +35,15 @@ def export_trial(db: Database, study: StudyRow, trial: TrialSpec, out: Path, ker
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was stopped", hint)
     if study.surrogate:
         raise TrialMissing(f"trial {trial.number + 1} of {study.name} was not trained: a surrogate answered", _RETRAIN)
+    if out.suffix != ".tflite":
+        raise BuildFailed(f"{out} is no name for a network's file", "let it end in .tflite")
     source = networks_dir(db) / trial.model.name
     data = read_file(source)
     if hashlib.sha256(data).hexdigest() != trial.model.sha256:
         raise TrialMissing(f"{source} is damaged", "copy it again from the worker that trained it")
     if keras_out is not None:
         _export_keras(data, trial.architecture.text, keras_out)
-    card = out.with_suffix(".md")
+    card = out.with_name(f"{out.name}.md")
     for path, content in ((out, data), (card, _card(study, trial).encode())):
         try:
             with whole_file(path) as part:

@@ -4,7 +4,8 @@
 
 Any number of workers, on any machines, do the same on one storage. Killed at any moment, a worker loses the training
 it was at; the next one to start takes that trial up again under its number. What is told stands in the storage; the
-record follows, and is brought up to date at every start.
+record follows, and is brought up to date at every start. Numbers of trials that were given up stay empty: of two
+workers that proposed the same at the same moment one gives way, and a training that raises an error is not repeated.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import StorageInternalError  # noqa: TID253
+from optuna.trial import TrialState  # noqa: TID253
+from sqlalchemy.exc import SQLAlchemyError
+
 from db.database import Database
 from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
 from search.architecture import Architecture
 from search.architecture_spec import architecture_spec
+from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
 from search.engine.record import AUDITED, STOPPED_AT, Known, finished, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
+from search.errors import SearchError, StorageUnusable
 from search.studies.costs import KnownCosts
 from search.studies.files import keep_file
-from search.studies.ownership import adopt_abandoned, sign
+from search.studies.ownership import adopt_abandoned, ask, sign
 from search.studies.settings import StudySettings
 from search.training.trained import Evaluation, Stopped, Trained, Watch
 
@@ -114,15 +121,32 @@ class Worker:
             trial = self._next(n_trials)
             if trial is None:
                 break
-            self._finish(trial)
-            n_done += 1
+            n_done += self._finish(trial)
         return n_done
 
+    @property
+    def n_elsewhere(self) -> int:
+        """How many trials are under way."""
+        return len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
     def record_missing(self) -> None:
-        """Brings the record up to date with the storage: a worker may have died between the two."""
-        known = {trial.number for trial in list_trials(self.db, self.study_id)}
-        for frozen in finished(self.study):
-            if frozen.number not in known:
+        """Brings the record up to date with the storage: a worker may have died between the two.
+
+        Raises:
+            StorageUnusable: the record has trials that are not in the storage: it is not that of the study.
+        """
+        recorded = {trial.number: trial.architecture.hash for trial in list_trials(self.db, self.study_id)}
+        stored = {frozen.number: frozen for frozen in finished(self.study)}
+        for number, architecture_hash in recorded.items():
+            there = stored.get(number)
+            if there is None or Known.read(there).architecture_hash != architecture_hash:
+                raise StorageUnusable(
+                    f"trial {number + 1} of study {self.study.study_name} in {self.db.shown} is not among its trials "
+                    "in the storage",
+                    "give the storage that belongs to this record, put its file back, or begin a study of another name",
+                )
+        for number, frozen in stored.items():
+            if number not in recorded:
                 record_trial(self.db, self.study_id, self._as_row(frozen))
 
     def _next(self, n_trials: int) -> Any | None:
@@ -130,18 +154,19 @@ class Worker:
         if adopted is not None:
             log.info("trial %d is taken up again", adopted.number)
             return adopted
-        from optuna.trial import TrialState
-
         alive = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
         if len(alive) >= n_trials:
             return None
-        trial = self.study.ask()
-        sign(trial, self.clock.utc())
-        return trial
+        return ask(self.study, self.clock.utc())
 
-    def _finish(self, trial: Any) -> None:
+    def _finish(self, trial: Any) -> bool:
+        """Trains a trial, tells and records it; False where another worker has proposed the same at the same time."""
         for name, distribution in self._encoding.distributions.items():
             trial._suggest(name, distribution)
+        if is_doubled(self.study, as_stored(self.study, trial)):
+            log.info("trial %d is another worker's too: given up", trial.number)
+            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            return False
         architecture = self._encoding.architecture(trial.params)
         known = self.costs.known(architecture)
         known.write(trial)
@@ -154,6 +179,13 @@ class Worker:
         except Stopped as stop:
             values: float | tuple[float, ...] = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
+        except (SearchError, StorageInternalError, SQLAlchemyError):
+            # Not the network's fault: the trial is taken up again.
+            raise
+        except Exception:
+            # Else every later worker would take it up, and fail like this one.
+            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            raise
         else:
             values = trained.accuracy - known.penalty
             if self.several:
@@ -166,6 +198,7 @@ class Worker:
         row = self._as_row(as_stored(self.study, trial))
         record_trial(self.db, self.study_id, row)
         self.observe(row)
+        return True
 
     def _keep(self, trial: Any, trained: Trained) -> None:
         """Stores the file and what was measured of it."""

@@ -1,8 +1,8 @@
 """Which process works on a trial; a trial whose process is dead is taken up by another.
 
-Every worker signs the trial it works on, and again at each evaluation. One whose worker is a dead process of this
-computer, or has not signed for half an hour, is adopted: trained again under its own number, so that a search
-that was killed ends with the same trials as one that was not.
+Every worker signs the trial it works on, as it comes into being, and again at each evaluation. One whose worker is a
+dead process of this computer, or has not signed for half an hour, is adopted: trained again under its own number, so
+that a search that was killed ends with the same trials as one that was not.
 """
 
 from __future__ import annotations
@@ -14,22 +14,35 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 
-_WORKER, _SEEN = "worker", "worker_seen_utc"
+WORKER = "worker"
 _SILENT = timedelta(minutes=30)
+_UNSIGNED = timedelta(minutes=1)
+
+
+def signature(host: str, pid: int, now: datetime) -> dict[str, Any]:
+    """What a worker leaves on its trial, in one piece: under the name WORKER."""
+    return {"host": host, "pid": pid, "seen_utc": now.astimezone(UTC).isoformat()}
 
 
 def sign(trial: Trial, now: datetime) -> None:
     """Say that this process works on a trial."""
-    trial.set_user_attr(_WORKER, f"{socket.gethostname()}:{os.getpid()}")
-    trial.set_user_attr(_SEEN, now.astimezone(UTC).isoformat())
+    trial.set_user_attr(WORKER, signature(socket.gethostname(), os.getpid(), now))
+
+
+def ask(study: Any, now: datetime) -> Trial:
+    """A new trial, or one that was queued, signed by this process.
+
+    The study gets the trial together with its signature: no worker can die between the two.
+    """
+    if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial({}, user_attrs={WORKER: signature(socket.gethostname(), os.getpid(), now)})
+    trial: Trial = study.ask()
+    sign(trial, now)
+    return trial
 
 
 def adopt_abandoned(study: Any, now: datetime) -> Trial | None:
-    """A running trial that nobody works on any more, signed by this process; None when there is none.
-
-    Trials that were killed between being asked for and being given an architecture are told as failed: nothing is
-    lost with them.
-    """
+    """A running trial that nobody works on any more, signed by this process; None when there is none."""
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _abandoned(frozen, now):
             trial = Trial(study, frozen._trial_id)
@@ -39,15 +52,14 @@ def adopt_abandoned(study: Any, now: datetime) -> Trial | None:
 
 
 def _abandoned(trial: FrozenTrial, now: datetime) -> bool:
-    worker, seen = trial.user_attrs.get(_WORKER), trial.user_attrs.get(_SEEN)
-    if worker is None or seen is None:
-        # Asked for and not yet signed: its worker is between two lines, or dead for long.
+    worker = trial.user_attrs.get(WORKER)
+    if not isinstance(worker, dict):
+        # Two workers asked at once, or a person queued it: its worker is between two lines, or dead.
         started = trial.datetime_start
-        return started is not None and now.astimezone(UTC) - started.astimezone(UTC) > _SILENT
-    host, _, pid = worker.rpartition(":")
-    if host == socket.gethostname():
-        return int(pid) != os.getpid() and not _alive(int(pid))
-    return now.astimezone(UTC) - datetime.fromisoformat(seen) > _SILENT
+        return started is not None and now.astimezone(UTC) - started.astimezone(UTC) > _UNSIGNED
+    if worker["host"] == socket.gethostname():
+        return bool(worker["pid"] != os.getpid() and not _alive(worker["pid"]))
+    return now.astimezone(UTC) - datetime.fromisoformat(worker["seen_utc"]) > _SILENT
 
 
 def _alive(pid: int) -> bool:

@@ -62,18 +62,19 @@ class Retrainer:
             SearchError, DbError: nothing that was finished is lost.
         """
         data_sha256 = self.data.sha256
-        recipe = asdict(self.longer)
-        done = {
-            (row.network_hash, row.seed)
-            for row in list_retrainings(self.db)
-            if row.data_sha256 == data_sha256 and dict(row.recipe) == recipe
-        }
+        done = {(row.network_hash, row.seed) for row in self.finished()}
         for seed in range(1, n_repeats + 1):
             for network in networks:
                 if should_stop():
                     return
                 if (network.architecture_hash, seed) not in done:
                     self._train(network, seed, data_sha256)
+
+    def finished(self) -> list[RetrainingSpec]:
+        """What the record has of this recipe and these data, the oldest first."""
+        recipe, data_sha256 = asdict(self.longer), self.data.sha256
+        rows = list_retrainings(self.db)
+        return [row for row in rows if row.data_sha256 == data_sha256 and dict(row.recipe) == recipe]
 
     def _train(self, network: Network, seed: int, data_sha256: str) -> None:
         began_s = self.clock.monotonic_s()

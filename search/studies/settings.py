@@ -33,7 +33,7 @@ class StudySettings:
         data_sha256: of its numbers.
         effort: its name, see `effort`.
         recipe: how networks are trained.
-        predictor_sha256: of the rows that the energy predictor was fitted to.
+        predictor_sha256: of all that the energy predictor's answers follow from.
         predictor_simulated: whether these are of a simulated bench.
         data_synthetic: whether the sounds are synthesised.
         surrogate: whether nothing is trained: a model of earlier trainings answers.
@@ -64,17 +64,20 @@ class StudySettings:
         """What `to_plain` gave.
 
         Raises:
-            UnknownSettings: of another format.
+            UnknownSettings: of another format, or damaged.
         """
-        if plain.get("format") != FORMAT:
-            raise UnknownSettings(
-                f"the study's settings have format {plain.get('format')}, this version reads {FORMAT}",
-                "go on with the version that began the study, or start one of another name",
-            )
-        values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
-        values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
-        values["recipe"] = Recipe(**plain["recipe"])
-        return cls(**values)
+        hint = "go on with the version that began the study, or start one of another name"
+        try:
+            if plain["format"] != FORMAT:
+                raise UnknownSettings(
+                    f"the study's settings have format {plain['format']}, this version reads {FORMAT}", hint
+                )
+            values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
+            values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
+            values["recipe"] = Recipe(**plain["recipe"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnknownSettings(f"the study's settings are none of this version: {error}", hint) from error
 
     @property
     def search_space(self) -> Space:

@@ -14,14 +14,15 @@ import numpy as np
 from db.database import Database, open_database
 from db.rows import StudyRow, StudySpec, TrialSpec
 from db.studies import ensure_study
-from search.errors import BadTrainings, PredictorUnfit, UnknownStopRule
+from search.errors import BadTrainings, PredictorUnfit, StudyMissing, UnknownStopRule
 from search.features import feature_columns
 from search.reward import reward_named
 from search.spaces import space_named
 from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
+from search.studies.effort import effort_named
 from search.studies.files import networks_dir
 from search.studies.settings import StudySettings
-from search.studies.storage import close_study, create_study, default_url, load_study, settings_of, shown
+from search.studies.storage import check_study, close_study, create_study, default_url, load_study, settings_of, shown
 
 if TYPE_CHECKING:
     from predictor.artefact import SavedPredictor
@@ -116,8 +117,11 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
     from search.engine.algorithms import PARETO, check_algorithm
     from search.engine.stopping.rules import DEFAULT_STOP_RULE, NO_RULE, build_stop_rule
 
+    if not asked.study.strip():
+        raise StudyMissing("a study needs a name", "give it one with --study NAME")
     space = space_named(asked.space)
     reward_named(asked.reward)
+    effort_named(asked.effort)
     check_algorithm(asked.algorithm)
     stopping = asked.stopping or (NO_RULE if asked.algorithm == PARETO else DEFAULT_STOP_RULE)
     if asked.algorithm == PARETO and stopping != NO_RULE:
@@ -138,14 +142,15 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
         data_sha256=source.sha256,
         recipe=source.recipe,
         effort=source.effort,
-        predictor_sha256=str(saved.manifest["data_sha256"]),
+        predictor_sha256=saved.sha256,
         predictor_simulated=saved.predictor.simulated,
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
     )
     url = asked.storage or default_url(asked.db)
     with open_database(asked.db) as db:
-        # The record refuses other settings before the storage is touched.
+        # Storage and record are both asked before either is written to.
+        check_study(url, asked.study, settings)
         row = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
         try:
@@ -177,7 +182,7 @@ def join_study(
         raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
     source = _source(surrogate, audioset, settings.effort, settings.space, say)
     for what, own, theirs in (
-        ("predictor", str(saved.manifest["data_sha256"]), settings.predictor_sha256),
+        ("predictor", saved.sha256, settings.predictor_sha256),
         ("data", source.sha256, settings.data_sha256),
     ):
         if own != theirs:
@@ -221,6 +226,8 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
 
 def _source(surrogate: Path | None, audioset: Path | None, effort: str, space: str, say: Say) -> AccuracySource:
     if surrogate is not None:
+        if audioset is not None:
+            raise BadTrainings("a surrogate trains on no data", "leave out --surrogate, or --audioset")
         return surrogate_source(surrogate, space, say)
     return training_source(audioset, effort, say)
 

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from db.studies import check_same_settings
 from search.errors import BadTrainings, StorageUnusable, StudyMissing
 from search.studies.settings import StudySettings
 
 _SETTINGS = "settings"
-_HINT = "check the address, and that the server runs and lets you in; then type the same command again"
+_SQLITE = "sqlite:///"
+_MAKERS = "`search init` or `search run` makes one"
+_SERVER_HINT = "check the address, and that the server runs and lets you in; then type the same command again"
+_FILE_HINT = "check that the file is one of trials, whole, and that you may write to it and its folder"
 
 
 def default_url(db: str) -> str:
@@ -22,7 +26,7 @@ def default_url(db: str) -> str:
     if "://" in db:
         raise StorageUnusable(f"no place for trials goes with {db}", "give one with --storage URL")
     path = Path(db).expanduser().absolute()
-    return f"sqlite:///{path.with_name(f'{path.stem}.trials.db')}"
+    return f"{_SQLITE}{path.with_name(f'{path.stem}.trials.db')}"
 
 
 @contextmanager
@@ -34,14 +38,33 @@ def storage_troubles(url: str) -> Iterator[None]:
     try:
         yield
     except (StorageInternalError, SQLAlchemyError, ModuleNotFoundError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise StorageUnusable(f"the trials at {shown(url)} cannot be used: {reason}", _HINT) from error
+        raise _unusable(url, error) from error
+
+
+def _unusable(url: str, error: Exception) -> StorageUnusable:
+    reason = str(error.__cause__ or error).splitlines()[0]
+    hint = _FILE_HINT if url.startswith(_SQLITE) else _SERVER_HINT
+    return StorageUnusable(f"the trials at {shown(url)} cannot be used: {reason}", hint)
+
+
+def _storage_at(url: str) -> Any:
+    """Optuna's storage at an address; StorageUnusable when there is none that this version can use."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with storage_troubles(url):
+            return optuna.storages.get_storage(url)
+    except (RuntimeError, ValueError) as error:
+        # Of another version of Optuna, or no address of a database.
+        raise _unusable(url, error) from error
 
 
 def create_study(url: str, name: str, settings: StudySettings) -> Any:
     """The Optuna study of a name; made, with its settings, where there is none.
 
     Raises:
+        StudyMismatch: there is one with other settings.
         StorageUnusable: the storage cannot be reached or is another program's.
     """
     import optuna
@@ -49,13 +72,36 @@ def create_study(url: str, name: str, settings: StudySettings) -> Any:
     from search.engine.algorithms import PARETO
     from search.engine.pareto import DIRECTIONS
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = _storage_at(url)
     with storage_troubles(url):
         directions = DIRECTIONS if settings.algorithm == PARETO else DIRECTIONS[:1]
-        study = optuna.create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
+        study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
         if _SETTINGS not in study.user_attrs:
             study.set_user_attr(_SETTINGS, settings.to_plain())
+    try:
+        check_same_settings(name, settings_of(study).to_plain(), settings.to_plain())
+    except BaseException:
+        close_study(study)
+        raise
     return study
+
+
+def check_study(url: str, name: str, settings: StudySettings) -> None:
+    """Returns when the storage answers, and has no study of this name or one of these settings; makes nothing.
+
+    Raises:
+        StudyMismatch, StorageUnusable: as `create_study`.
+    """
+    if _is_missing_file(url):
+        return
+    try:
+        study = load_study(url, name)
+    except StudyMissing:
+        return
+    try:
+        check_same_settings(name, settings_of(study).to_plain(), settings.to_plain())
+    finally:
+        close_study(study)
 
 
 def load_study(url: str, name: str) -> Any:
@@ -67,14 +113,15 @@ def load_study(url: str, name: str) -> Any:
     """
     import optuna
 
+    if _is_missing_file(url):
+        raise StudyMissing(f"no study {name}: there are no trials at {shown(url)}", _MAKERS)
+    storage = _storage_at(url)
     with storage_troubles(url):
-        storage = optuna.storages.get_storage(url)
         try:
             names = optuna.get_all_study_names(storage)
             if name not in names:
                 known = f"it has: {', '.join(sorted(names))}" if names else "it has none"
-                hint = f"{known}; `search init` or `search run` makes one"
-                raise StudyMissing(f"no study {name} at {shown(url)}", hint)
+                raise StudyMissing(f"no study {name} at {shown(url)}", f"{known}; {_MAKERS}")
             study = optuna.load_study(study_name=name, storage=storage)
             if _SETTINGS not in study.user_attrs:
                 raise StudyMissing(f"study {name} was not made by this program", "give it another name")
@@ -84,25 +131,38 @@ def load_study(url: str, name: str) -> Any:
         return study
 
 
-def queue_again(study: Any, url: str, name: str) -> None:
-    """Queues the architectures that another study of the storage has trained, in its order; twice is once.
+def trained_before(url: str, name: str, space: str, seed: int) -> list[dict[str, Any]]:
+    """The architectures that a study of the storage has trained, as parameters, in its order.
+
+    Args:
+        space: in which they are to be trained again.
+        seed: from which.
 
     Raises:
         StudyMissing: there is no such study.
-        BadTrainings: it is of another space.
+        BadTrainings: it is of another space, or of the same seed.
     """
     from search.engine.record import trained
 
-    other = load_study(url, name)
+    study = load_study(url, name)
     try:
-        ours, theirs = settings_of(study), settings_of(other)
-        if (ours.space, ours.options) != (theirs.space, theirs.options):
-            raise BadTrainings(f"study {name} is in {theirs.space}, not in {ours.space}", "name a study of this space")
+        theirs = settings_of(study)
+        if theirs.space != space:
+            raise BadTrainings(f"study {name} is in {theirs.space}, not in {space}", "name a study of this space")
+        if theirs.seed == seed:
+            hint = f"choose another seed for this study, say --seed {seed + 1}"
+            raise BadTrainings(f"study {name} has seed {seed} too: every training would come out the same", hint)
         with storage_troubles(url):
-            for trial in trained(other):
-                study.enqueue_trial(trial.params, skip_if_exists=True)
+            return [dict(trial.params) for trial in trained(study)]
     finally:
-        close_study(other)
+        close_study(study)
+
+
+def queue(study: Any, url: str, params: list[dict[str, Any]]) -> None:
+    """Queues architectures, to be trained before others; twice is once."""
+    with storage_troubles(url):
+        for each in params:
+            study.enqueue_trial(each, skip_if_exists=True)
 
 
 def close_study(study: Any) -> None:
@@ -117,16 +177,19 @@ def _close(storage: Any) -> None:
 
 def open_storage(url: str) -> Any:
     """Optuna's storage at an address that exists; StorageUnusable as `create_study`."""
-    from optuna.storages import RDBStorage
-
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+    if _is_missing_file(url):
         raise StorageUnusable(f"there are no trials at {shown(url)}", "`search init` or `search run` makes them")
-    with storage_troubles(url):
-        return RDBStorage(url)
+    return _storage_at(url)
+
+
+def _is_missing_file(url: str) -> bool:
+    # A folder that is not there is an address that cannot be used, not a study that is still to be made.
+    path = Path(url.removeprefix(_SQLITE))
+    return url.startswith(_SQLITE) and not path.exists() and path.parent.is_dir()
 
 
 def settings_of(study: Any) -> StudySettings:
-    """The settings that a study was made with."""
+    """The settings that a study was made with; UnknownSettings when this version cannot read them."""
     return StudySettings.from_plain(study.user_attrs[_SETTINGS])
 
 

@@ -25,7 +25,7 @@ from search.spaces import space_named
 from search.surrogate.trainings import Trainings
 
 FEWEST = 40
-"""Trainings; with fewer there is nothing to judge a model by."""
+"""Architectures; with fewer there is nothing to judge a model by."""
 
 _FEWEST_REPEATS = 10
 """Trainings of an architecture after its first, over all architectures: fewer say little about luck."""
@@ -74,12 +74,13 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
         only: the name of a model, to fit that one.
 
     Raises:
-        BadTrainings: fewer than FEWEST.
+        BadTrainings: of fewer than FEWEST architectures.
         UnknownRecipe: no model has that name.
     """
-    if len(trainings.rows) < FEWEST:
+    n = trainings.n_architectures
+    if n < FEWEST:
         hint = "train more: search run --algorithm random --stopping none, then search trainings"
-        raise BadTrainings(f"{len(trainings.rows)} trainings are too few for a surrogate; it takes {FEWEST}", hint)
+        raise BadTrainings(f"trainings of {n} architectures are too few for a surrogate; it takes {FEWEST}", hint)
     architectures = [row.architecture for row in trainings.rows]
     # With specimens of the space, so that a block type that no training had can still be asked for.
     specimens = space_named(trainings.space).sample_unique(_N_SPECIMENS, seed)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from search.architecture import Architecture
 from search.studies.costs import KnownCosts
 from search.surrogate.accuracy import AccuracyModel, fit_accuracy
-from search.surrogate.trainings import Trainings, read_trainings
+from search.surrogate.trainings import Trainings, merged, read_trainings
 from search.tflite.writer import write_tflite
 from search.training.trained import Evaluation, Stopped, Trained, Watch
 
@@ -42,7 +42,7 @@ class TrainedSurrogate:
     @classmethod
     def from_file(cls, path: Path) -> TrainedSurrogate:
         """From a table of trainings; BadTrainings when it is none."""
-        trainings = read_trainings(path)
+        trainings = merged([read_trainings(path)])
         return cls(trainings, fit_accuracy(trainings), hashlib.sha256(path.read_bytes()).hexdigest())
 
     @property

@@ -64,9 +64,18 @@ class Trainings:
     recipe: Recipe
     rows: tuple[Training, ...]
 
+    @property
+    def n_architectures(self) -> int:
+        """How many different ones were trained."""
+        return len({row.architecture.architecture_hash for row in self.rows})
+
 
 def write_trainings(path: Path, trainings: Trainings) -> None:
-    """Writes the table; OSError when it cannot be written."""
+    """Writes the table.
+
+    Raises:
+        BadTrainings: it cannot be written.
+    """
     stream = io.StringIO()
     head = {"format": FORMAT, "space": trainings.space, "data": trainings.data, "recipe": asdict(trainings.recipe)}
     stream.write(f"# {json.dumps(head)}\n")
@@ -77,8 +86,11 @@ def write_trainings(path: Path, trainings: Trainings) -> None:
         writer.writerow(
             (row.architecture.text, row.seed, _number(row.float_accuracy), _number(row.accuracy), curve)
         )  # fmt: skip
-    with whole_file(path) as part:
-        part.write_text(stream.getvalue(), encoding="utf-8")
+    try:
+        with whole_file(path) as part:
+            part.write_text(stream.getvalue(), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadTrainings(f"{path} cannot be written: {error}", "name a file in a folder that is there") from error
 
 
 def read_trainings(path: Path) -> Trainings:
@@ -94,6 +106,8 @@ def read_trainings(path: Path) -> Trainings:
     try:
         head = json.loads(first.removeprefix("# "))
         recipe = Recipe(**head["recipe"])
+        if recipe.n_evaluations < 1:
+            raise ValueError("no evaluation")
         if head["format"] != FORMAT:
             raise BadTrainings(f"{path} has format {head['format']}, this version reads {FORMAT}", _HINT)
         trainings = Trainings(str(head["space"]), str(head["data"]), recipe, ())

@@ -34,6 +34,7 @@ _HINTS = {
     errno.EPERM: "choose a folder that you may write to",
     errno.EROFS: "the disk is read-only: choose another folder",
     errno.EEXIST: "a file stands where the folder should be: move it or choose another folder",
+    errno.EISDIR: "a folder stands there: give the name of a file",
     errno.ENOTDIR: "a file stands where the folder should be: move it or choose another folder",
 }
 

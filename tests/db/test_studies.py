@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.database import Database, open_database
-from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch
+from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch, StudyUnknown
 from db.rows import ArchitectureSpec, ModelSpec, StudySpec, TrialSpec
 from db.studies import best_trials, ensure_study, find_study, list_trials, record_trial
 
@@ -100,7 +100,7 @@ def test_a_study_goes_on_only_with_its_own_settings(db: Database) -> None:
 
 def test_an_unknown_study_is_answered_with_the_known_ones(db: Database) -> None:
     ensure_study(db, STUDY)
-    with pytest.raises(RecordRefused) as caught:
+    with pytest.raises(StudyUnknown) as caught:
         find_study(db, "t")
     assert "it has: s" in caught.value.hint
 

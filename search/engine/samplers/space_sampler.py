@@ -22,9 +22,8 @@ from search.engine.distinct import untaken
 from search.engine.encoding import Codes, Encoding
 from search.engine.history import History, HistoryReader
 from search.engine.hopeless import KnownPenalties, is_hopeless
+from search.engine.record import is_queued
 from search.errors import OutsideSpace
-
-_FIXED_PARAMS = "fixed_params"
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ class SpaceSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if _FIXED_PARAMS in trial.system_attrs:
-            # Put into the study by a person, or taken up from a worker that died: not ours to choose.
+        if is_queued(trial):
             return {}
         history = self._reader.read(study, trial)
         return self.encoding.params(self._screened(study, trial, history, self.rng_of(trial.number)))

@@ -99,6 +99,22 @@ def test_audio_files_of_any_rate_become_spectrograms(audioset: Path) -> None:
     assert np.allclose(data.test.spectrograms[0], data.test.spectrograms[1])
 
 
+def test_a_list_that_is_there_twice_counts_once(audioset: Path) -> None:
+    data, inventory = load_audioset(audioset)
+    twice = (audioset / "balanced_train_segments.csv").read_text()
+    (audioset / "unbalanced_train_segments.csv").write_text(twice)
+    again, inventory_again = load_audioset(audioset)
+    assert (again.sha256, inventory_again) == (data.sha256, inventory)
+
+
+def test_an_ontology_in_a_circle_has_an_end(audioset: Path) -> None:
+    nodes = json.loads((audioset / "ontology.json").read_text())
+    for node in nodes:
+        node["child_ids"] = [*node["child_ids"], label("Siren")] if node["id"] == POLICE else node["child_ids"]
+    (audioset / "ontology.json").write_text(json.dumps(nodes))
+    assert CLASS_NAMES[read_ontology(audioset / "ontology.json")[POLICE]] == "siren"
+
+
 def test_missing_files_are_counted(audioset: Path) -> None:
     (audioset / "log_mel" / "eval1_30.npy").unlink()
     data, inventory = load_audioset(audioset)
@@ -153,6 +169,30 @@ def cut_sound(folder: Path) -> None:
     (folder / "audio" / "eval1_30.wav").write_bytes(b"RIFF\x00\x00")
 
 
+def quote_open(folder: Path) -> None:
+    path = folder / "eval_segments.csv"
+    path.write_text(path.read_text() + 'x, 30.000, 40.000, "/m/1\n')
+
+
+def begin_nowhere(folder: Path) -> None:
+    (folder / "eval_segments.csv").write_text('x, nan, 40.000, "/m/1"\n')
+
+
+def overflow_sound(folder: Path) -> None:
+    spectrogram = np.zeros((196, 40))
+    spectrogram[3, 3] = 1e300
+    np.save(folder / "log_mel" / "eval1_30.npy", spectrogram)
+
+
+def pack_sound(folder: Path) -> None:
+    with (folder / "log_mel" / "eval1_30.npy").open("wb") as stream:
+        np.savez(stream, a=np.zeros((196, 40)))
+
+
+def write_sound(folder: Path) -> None:
+    np.save(folder / "log_mel" / "eval1_30.npy", np.full((196, 40), "loud"))
+
+
 @pytest.mark.parametrize(
     ("damage", "kind", "word"),
     [
@@ -165,6 +205,11 @@ def cut_sound(folder: Path) -> None:
         (break_sound, DataBroken, "eval1_30.npy"),
         (misshape_sound, DataBroken, "(3, 3)"),
         (cut_sound, DataBroken, "eval1_30.wav"),
+        (quote_open, DataBroken, "eval_segments.csv"),
+        (begin_nowhere, DataBroken, "line 1"),
+        (overflow_sound, DataBroken, "eval1_30.npy"),
+        (pack_sound, DataBroken, "eval1_30.npy"),
+        (write_sound, DataBroken, "eval1_30.npy"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(  # type: ignore[no-untyped-def]

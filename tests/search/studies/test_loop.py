@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState  # noqa: TID253
-from study_rig import a_worker, quick_trainer, save_predictor, settings
+from study_rig import NOW, a_worker, quick_trainer, save_predictor, settings
 
 from db.rows import TrialSpec
 from db.studies import list_trials
 from search.architecture import Architecture
+from search.errors import StorageUnusable
 from search.spaces import AUDIO_2D
+from search.studies.ownership import WORKER, ask, signature
 from search.training.trained import Evaluation, Trained, Watch
 
 # Trains as usual, but dies at the second evaluation of the third trial.
@@ -40,6 +42,8 @@ def dying(architecture, seed, watch):
 with a_worker(Path(sys.argv[1]), Path(sys.argv[2]), settings(), dying) as worker:
     worker.run(6, lambda: False)
 """
+
+DEAD = signature(os.uname().nodename, 999_999_999, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +157,7 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
         worker.run(1, lambda: False)
     with a_worker(tmp_path, predictor, settings()) as worker:
         (trial,) = worker.study.trials
-        worker.study._storage.set_trial_user_attr(trial._trial_id, "worker", f"{os.uname().nodename}:999999999")
+        worker.study._storage.set_trial_user_attr(trial._trial_id, WORKER, DEAD)
         recorder = Recorder()
         assert replace(worker, rule=recorder).run(1, lambda: False) == 1
     assert recorder.lengths == [1, 2, 3, 4]
@@ -169,9 +173,68 @@ def test_a_mark_of_the_worker_that_died_does_not_make_a_trained_trial_a_stopped_
         worker.run(1, lambda: False)
     with a_worker(tmp_path, predictor, settings()) as worker:
         (trial,) = worker.study.trials
-        for name, value in (("worker", f"{os.uname().nodename}:999999999"), ("stopped_at", 2)):
+        for name, value in ((WORKER, DEAD), ("stopped_at", 2)):
             worker.study._storage.set_trial_user_attr(trial._trial_id, name, value)
         worker.run(1, lambda: False)
         (row,) = list_trials(worker.db, worker.study_id)
     assert row.state == "trained"
     assert row.model is not None
+
+
+def test_a_trial_is_signed_as_it_comes_into_being(tmp_path: Path, predictor: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        with pytest.MonkeyPatch.context() as patched:
+            # The process ends as soon as the study has the trial.
+            patched.setattr("search.studies.ownership.sign", killed)
+            with pytest.raises(Killed):
+                ask(worker.study, NOW)
+        (trial,) = worker.study.trials
+        assert (trial.state, trial.user_attrs[WORKER]["pid"]) == (TrialState.RUNNING, os.getpid())
+        worker.study._storage.set_trial_user_attr(trial._trial_id, WORKER, DEAD)
+    assert outcomes(run(tmp_path, predictor, 3)) == outcomes(run(tmp_path / "whole", predictor, 3))
+
+
+def test_a_training_that_raises_an_error_is_not_taken_up_for_ever(tmp_path: Path, predictor: Path) -> None:
+    def broken(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+        raise ArithmeticError("no network of this kind can be trained here")
+
+    with a_worker(tmp_path, predictor, settings(), broken) as worker, pytest.raises(ArithmeticError):
+        worker.run(2, lambda: False)
+    assert [trial.number for trial in run(tmp_path, predictor, 2)] == [1, 2]
+
+
+def test_of_two_trials_of_one_architecture_the_later_gives_way(tmp_path: Path, predictor: Path) -> None:
+    with a_worker(tmp_path, predictor, settings("random")) as worker:
+        worker.run(2, lambda: False)
+        taken = worker.study.trials[0].params
+        # As if another worker had finished it between the proposal and the training.
+        trial = ask(worker.study, NOW)
+        for name, block in taken.items():
+            trial._suggest(name, worker._encoding.distributions[name]) if name == "b01" else None
+            worker.study._storage.set_trial_param(
+                trial._trial_id,
+                name,
+                worker._encoding.distributions[name].to_internal_repr(block),
+                worker._encoding.distributions[name],
+            )
+        assert not worker._finish(trial)
+        assert worker.study.trials[2].state is TrialState.FAIL
+        assert worker.run(3, lambda: False) == 1
+        trials = list_trials(worker.db, worker.study_id)
+    assert [trial.number for trial in trials] == [0, 1, 3]
+    assert len({trial.architecture.hash for trial in trials}) == 3
+
+
+def test_a_storage_that_is_not_that_of_the_record_is_refused(tmp_path: Path, predictor: Path) -> None:
+    whole = run(tmp_path, predictor, 3)
+    (tmp_path / "lab.trials.db").rename(tmp_path / "kept.db")
+    with pytest.raises(StorageUnusable, match="trial 1 of study s"):
+        run(tmp_path, predictor, 4)
+    (tmp_path / "kept.db").rename(tmp_path / "lab.trials.db")
+    assert run(tmp_path, predictor, 3) == whole

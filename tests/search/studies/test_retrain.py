@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,6 +74,19 @@ def test_each_network_and_seed_is_trained_once_a_third_longer_and_tested(tmp_pat
             assert row.test_accuracy * 9 == pytest.approx(round(row.test_accuracy * 9))
             assert (networks_dir(db) / row.model.name).stat().st_size == row.model.size_bytes
         assert len(retrain(db, 9, seen).asked) == 1, "asked to end after five"
+
+
+def test_only_what_was_trained_alike_counts_as_finished(tmp_path: Path) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        retrain(db, 1, [])
+        clock = Clock(lambda: NOW, lambda: 0.0)
+        other = replace(TRIAL, learning_rate=0.5)
+        retrainer = Retrainer(db, networks_dir(db), few_clips(), other, clock, Trainings())
+        assert retrainer.finished() == []
+        retrainer.run(NETWORKS[:1], 1, lambda: False)
+        (row,) = retrainer.finished()
+        assert row.recipe["learning_rate"] == 0.5
+        assert len(list_retrainings(db)) == 3
 
 
 def test_they_are_compared_with_spread_counts_and_the_paper(

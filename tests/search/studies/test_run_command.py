@@ -9,12 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from study_rig import a_worker, save_predictor, settings
 from surrogate_specimens import made_up_table
 
+from predictor.artefact import load
 from search import cli
 from search.spaces import AUDIO_1D, AUDIO_2D
 from search.studies.storage import load_study
@@ -89,6 +91,68 @@ def test_a_study_made_by_init_goes_on_only_with_its_own_settings(
     assert "Best of 0 networks trained to the end" in capsys.readouterr().out
 
 
+def test_trials_that_outlive_their_record_go_on_only_with_their_own_settings(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    asked = ["--predictor", str(predictor), "--surrogate", str(table), "--algorithm", "random", "--trials", "3"]
+    assert search(monkeypatch, "run", *asked) == 0
+    for path in tmp_path.glob("lab.db*"):
+        if path.is_file():
+            path.unlink()
+    capsys.readouterr()
+    assert search(monkeypatch, "run", *asked, "--reward", "b-prime") == cli.BAD_INPUT
+    assert "has reward b, not b-prime" in capsys.readouterr().err
+    assert search(monkeypatch, "run", *asked) == 0
+    assert "Best of 3 networks" in capsys.readouterr().out
+
+
+def test_another_predictor_from_the_same_rows_is_another_predictor(tmp_path: Path, predictor: Path) -> None:
+    own = load(predictor)
+    other = replace(own, manifest={**own.manifest, "recipe": "random-forest"})
+    assert own.sha256 == load(predictor).sha256 != other.sha256
+
+
+def test_what_is_refused_makes_nothing(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = str(made_up_table(tmp_path / "trainings.csv"))
+    common = ["--predictor", str(predictor)]
+    (tmp_path / "cache").mkdir()
+    before = set(tmp_path.iterdir())
+    for code, *arguments in (
+        (2, "trainings", "--db", "typo.db", "--study", "s"),
+        (5, "retrain", "--db", "typo.db", "--study", "s"),
+        (5, "best", "--study", "s"),
+        (2, "init", *common, "--surrogate", table, "--again", "nowhere", "--seed", "4"),
+        (2, "run", *common, "--surrogate", table, "--effort", "much"),
+        (2, "run", *common, "--surrogate", table, "--audioset", "nowhere"),
+        (2, "run", *common, "--surrogate", table, "--study", " "),
+        (2, "trainings", "--table", table, "--out", "no/folder/t.csv"),
+        (2, "trainings", "--table", table, "--out", "."),
+    ):
+        assert search(monkeypatch, *arguments) == code, arguments
+        said = capsys.readouterr().err
+        assert "hint: " in said or "Usage" in said
+        assert set(tmp_path.iterdir()) == before, arguments
+    assert search(monkeypatch, "run", *common, "--surrogate", table, "--storage", "redis://nowhere") == 5
+    assert "hint: " in capsys.readouterr().err
+    with a_worker(tmp_path, predictor, settings()):
+        pass
+    assert search(monkeypatch, "best", "--study", "other") == cli.BAD_INPUT
+    assert "it has: s" in capsys.readouterr().err
+
+
+def test_settings_that_this_version_cannot_read_are_said(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        plain = worker.study.user_attrs["settings"]
+        worker.study.set_user_attr("settings", {**plain, "recipe": {"n_moons": 3}})
+    assert search(monkeypatch, "worker", "--study", "s", "--predictor", str(predictor)) == cli.BAD_INPUT
+    assert "n_moons" in capsys.readouterr().err
+
+
 def test_a_study_of_a_version_that_knew_no_surrogates_goes_on(
     predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,8 +181,6 @@ def test_a_trial_is_shown_and_exported_with_its_card(
     predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with a_worker(tmp_path, predictor, settings()) as worker:
-        from dataclasses import replace
-
         replace(worker, files_dir=worker.db.files_dir / "networks").run(2, lambda: False)
     assert search(monkeypatch, "show", "2", "--study", "s") == 0
     shown = capsys.readouterr().out
@@ -127,10 +189,15 @@ def test_a_trial_is_shown_and_exported_with_its_card(
     assert search(monkeypatch, "export", "2", "--study", "s", "--out", "net.tflite", "--keras", "net.keras") == 0
     assert Path("net.keras").stat().st_size > 10_000
     assert Path("net.tflite").read_bytes()[4:8] == b"TFL3"
-    assert "SIMULATED" in Path("net.md").read_text()
+    assert "SIMULATED" in Path("net.tflite.md").read_text()
     assert search(monkeypatch, "show", "3", "--study", "s") == cli.BAD_INPUT
     assert "it has 1 to 2" in capsys.readouterr().err
-    assert search(monkeypatch, "export", "1", "--study", "s", "--out", "no/folder/net.tflite") == cli.BAD_INPUT
+    Path("notes.md").write_text("mine")
+    for out in ("no/folder/net.tflite", "notes.md", "net", ".", ""):
+        assert search(monkeypatch, "export", "1", "--study", "s", "--out", out) == cli.BAD_INPUT
+        assert "hint: " in capsys.readouterr().err
+    assert search(monkeypatch, "export", "1", "--study", "s", "--out", "notes.tflite") == 0
+    assert Path("notes.md").read_text() == "mine"
     for path in (tmp_path / "lab.db.files" / "networks").iterdir():
         path.write_bytes(b"damaged")
     assert search(monkeypatch, "export", "1", "--study", "s", "--out", "net1.tflite") == cli.BAD_INPUT
@@ -220,6 +287,10 @@ def test_networks_of_a_study_are_trained_again_from_other_seeds(
     assert [trial.values for trial in repeats[:4]] != [trial.values for trial in first]
     assert search(monkeypatch, "init", *again, *common, "--again", "nowhere") == cli.BAD_INPUT
     assert "it has: repeats, search" in capsys.readouterr().err
+    asked = ["--study", "same", "--again", "search", "--algorithm", "random"]
+    assert search(monkeypatch, "init", *asked, *common) == cli.BAD_INPUT
+    assert "--seed 2" in capsys.readouterr().err
+    assert search(monkeypatch, "best", "--study", "same") == cli.BAD_INPUT
 
 
 def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(
@@ -228,7 +299,7 @@ def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(
     with a_worker(tmp_path, predictor, settings("random")) as worker:
         worker.run(3, lambda: False)
     assert search(monkeypatch, "trainings", "--study", "s", "--out", "t.csv") == 0
-    assert "3 trainings: what can be learnt from them is said from 40 on" in capsys.readouterr().err
+    assert "trainings of 3 architectures: what they teach is said from 40 on" in capsys.readouterr().err
     assert search(monkeypatch, "trainings", "--study", "s", "--table", "t.csv", "--out", "both.csv") == 0
     assert (tmp_path / "both.csv").read_text() == (tmp_path / "t.csv").read_text()
 

@@ -78,5 +78,5 @@ def test_as_a_trainer_it_reports_stops_and_gives_a_file_of_the_right_size(surrog
 
 
 def test_too_few_trainings_are_said() -> None:
-    with pytest.raises(BadTrainings, match="39 trainings are too few"):
+    with pytest.raises(BadTrainings, match="trainings of 39 architectures are too few"):
         fit_accuracy(made_up_trainings(39))
