@@ -22,7 +22,8 @@ QUICK: tuple[tuple[str, ...], ...] = (
     ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
     ("scripts/profile_reference.py", "--check"),
 )
-TESTS = ("-m", "pytest", "-m", "not slow")
+# On all cores; the tests of a module stay together, and so do their fixtures.
+TESTS = ("-m", "pytest", "-m", "not slow", "-n", "auto", "--dist", "loadscope")
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ from search.architecture import Architecture
 from search.architecture_spec import architecture_spec
 from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
-from search.engine.record import AUDITED, STOPPED_AT, Known, finished, stopped
+from search.engine.record import AUDITED, STOPPED_AT, Known, finished, is_known, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
 from search.errors import SearchError, StorageUnusable
@@ -136,7 +136,8 @@ class Worker:
             StorageUnusable: the record has trials that are not in the storage: it is not that of the study.
         """
         recorded = {trial.number: trial.architecture.hash for trial in list_trials(self.db, self.study_id)}
-        stored = {frozen.number: frozen for frozen in finished(self.study)}
+        # A trial without costs was never one of this program's: a person put it into the study.
+        stored = {frozen.number: frozen for frozen in finished(self.study) if is_known(frozen)}
         for number, architecture_hash in recorded.items():
             there = stored.get(number)
             if there is None or Known.read(there).architecture_hash != architecture_hash:

@@ -216,13 +216,8 @@ def test_of_two_trials_of_one_architecture_the_later_gives_way(tmp_path: Path, p
         # As if another worker had finished it between the proposal and the training.
         trial = ask(worker.study, NOW)
         for name, block in taken.items():
-            trial._suggest(name, worker._encoding.distributions[name]) if name == "b01" else None
-            worker.study._storage.set_trial_param(
-                trial._trial_id,
-                name,
-                worker._encoding.distributions[name].to_internal_repr(block),
-                worker._encoding.distributions[name],
-            )
+            kinds = worker._encoding.distributions[name]
+            worker.study._storage.set_trial_param(trial._trial_id, name, kinds.to_internal_repr(block), kinds)
         assert not worker._finish(trial)
         assert worker.study.trials[2].state is TrialState.FAIL
         assert worker.run(3, lambda: False) == 1
