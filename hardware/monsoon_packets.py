@@ -290,7 +290,7 @@ class HvpmDecoder:
         previous[0] = dropped[0] if self._last_dropped is None else self._last_dropped
         previous[1:] = dropped[:-1]
         lost = (dropped - previous) & 0xFFFF
-        if self._n_received < _DROPS_UNRELIABLE_SAMPLES:
+        if self._n_received <= _DROPS_UNRELIABLE_SAMPLES:
             # By samples that came, not by sample numbers: the same packets must decode alike in any chunks.
             received = self._n_received + np.cumsum(counts, dtype=np.int64)
             lost[received <= _DROPS_UNRELIABLE_SAMPLES] = 0

@@ -113,6 +113,19 @@ def test_decoding_in_chunks_equals_decoding_the_whole(seed: int, cuts: list[int]
     assert (decoder.n_total, decoder.n_dropped) == (whole.n_total, whole.n_dropped)
 
 
+def test_a_chunk_may_end_with_the_last_sample_of_the_second_in_which_drops_are_not_counted() -> None:
+    first_second = hvpm_stream([_ONE_AMPERE] * 5000, (2,))
+    packets = [
+        *first_second,
+        hvpm_packet([], len(first_second), dropped=7),
+        hvpm_packet([_ONE_AMPERE], 2501, dropped=7),
+    ]
+    decoder = HvpmDecoder(HvpmScale())
+    parts = [decoder.decode(slots(part)) for part in (first_second, packets[2500:])]
+    _assert_equal(concatenate(parts), _decode(packets))
+    assert decoder.n_dropped == 0
+
+
 def test_an_empty_chunk_is_an_empty_trace() -> None:
     trace = HvpmDecoder(HvpmScale()).decode(b"")
     assert (len(trace.index), trace.n_total, trace.over_current) == (0, 0, False)
