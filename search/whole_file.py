@@ -9,12 +9,15 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
     """The name to write to in the block; it becomes `path` at the end, and nothing is left of it after an error.
 
     The process id in it keeps two writers of the same file apart, and tells whose it was (see `remove_leftovers`).
+
+    Args:
+        ending: of that name, for those who write by the ending of a name.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part{ending}")
     try:
         yield part
         part.replace(path)

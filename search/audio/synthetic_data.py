@@ -10,7 +10,6 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from search.audio.classes import NEGATIVE_INDEX
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES, log_mel
 from search.audio.synthetic import synthesise
+from search.whole_file import whole_file
 from search.worker_processes import worker_pool
 
 log = logging.getLogger(__name__)
@@ -124,12 +124,9 @@ def _read(path: Path) -> dict[str, NDArray[np.float16]] | None:
 
 
 def _write(path: Path, arrays: dict[str, NDArray[np.float16]]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(part, **arrays)  # type: ignore[arg-type]
-        part.replace(path)
+        with whole_file(path, ".npz") as part:
+            np.savez(part, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         log.warning("the clips are not kept in %s: %s", path.parent, error)
-        with suppress(OSError):
-            part.unlink()

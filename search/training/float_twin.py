@@ -17,6 +17,7 @@ from search.layers import Conv, Dense, DepthwiseConv
 from search.tflite.build import build_failed
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.training.keras_network import NORM_EPSILON, build_keras, part_name
+from search.whole_file import whole_file
 
 KERAS_SUFFIX = ".keras"
 
@@ -55,15 +56,12 @@ def save_keras(model: Any, path: Path) -> None:
     """
     if path.suffix != KERAS_SUFFIX:
         raise BuildFailed(f"{path} is no name for a Keras model", f"let it end in {KERAS_SUFFIX}")
-    # Keras goes by the ending of the name, so the part is named like the whole.
-    part = path.with_name(f".{path.stem}.part{KERAS_SUFFIX}")
     try:
-        model.save(part)
-        part.replace(path)
+        # Keras goes by the ending of the name.
+        with whole_file(path, KERAS_SUFFIX) as part:
+            model.save(part)
     except OSError as error:
         raise build_failed(error, path) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _real(layer: Conv | DepthwiseConv | Dense, constants: Constants, source: Quantization) -> tuple[Floats, Floats]:
