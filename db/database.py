@@ -7,6 +7,7 @@ refuses what is another program's or a newer version's. It is the checkpoint of 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _BATCH = 500
 """Values in one IN (...) or one insert: below the limits of every engine."""
+_WAL_TRIES = 20
 
 
 TransactionStep = Literal["begin", "begun", "before commit", "committed"]
@@ -181,5 +183,14 @@ def _use_wal(engine: Engine, shown: str) -> None:
     with translated(shown), engine.connect() as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
-        if raw.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
-            raw.execute("PRAGMA journal_mode = WAL")
+        for tries_left in reversed(range(_WAL_TRIES)):
+            if raw.execute("PRAGMA journal_mode").fetchone()[0] != "delete":
+                return
+            try:
+                raw.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if not tries_left:
+                    raise
+                # SQLite does not wait for others here, but does so for this lock; one of them may have changed it.
+                raw.execute("BEGIN EXCLUSIVE")
+                raw.execute("ROLLBACK")

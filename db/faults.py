@@ -34,11 +34,14 @@ _BY_SQLITE_CODE: dict[int, tuple[type[DbError], str, str]] = {
 
 @contextmanager
 def translated(shown: str) -> Iterator[None]:
-    """Inside, what SQLAlchemy raises becomes a `DbError` about the database `shown`."""
+    """Inside, what SQLAlchemy or SQLite raises becomes a `DbError` about the database `shown`."""
     try:
         yield
     except exc.DBAPIError as error:
         raise _of_driver(error, shown) from error
+    except sqlite3.Error as error:
+        # Of a connection that is used without SQLAlchemy.
+        raise _of_sqlite(error, shown) from error
     except (exc.StatementError, StaleDataError, OverflowError) as error:
         raise RecordRefused(f"{shown}: cannot be stored: {error}", REFUSED_HINT) from error
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
@@ -50,9 +53,12 @@ def _of_driver(error: exc.DBAPIError, shown: str) -> DbError:
     if isinstance(error, (exc.IntegrityError, exc.DataError)):
         return RecordRefused(f"{shown}: {error.orig}", REFUSED_HINT)
     if isinstance(error.orig, sqlite3.Error):
-        # The upper bits of a code only detail the primary one. Errors of the Python module carry none.
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in _BY_SQLITE_CODE:
-            kind, what, hint = _BY_SQLITE_CODE[code]
-            return kind(f"{shown} {what} ({error.orig})", hint)
+        return _of_sqlite(error.orig, shown)
     return Unreachable(f"{shown} does not answer: {error.orig}", "check that its server runs and lets you in")
+
+
+def _of_sqlite(error: sqlite3.Error, shown: str) -> DbError:
+    # The upper bits of a code only detail the primary one. Errors of the Python module carry none.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    kind, what, hint = _BY_SQLITE_CODE.get(code, (Unreachable, "does not answer", DAMAGED_HINT))
+    return kind(f"{shown} {what} ({error})", hint)
