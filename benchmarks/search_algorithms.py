@@ -4,10 +4,13 @@
 
 The true reward is that of the best trained trial without the luck of its training; the best is picked, as in a real
 search, by the reward with it. Every finished study is a line of --out; the same command goes on with what is missing.
+The hybrid begins as `bayesian` does, trial by trial: where a study of `bayesian` ends when the hybrid of its seed
+changes over, the hybrid's line answers for both.
+
 With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
-real trainings, and energies from the predictor in --predictor; without it a formula is used, and TOY stands wherever
-it prints. Rules are compared on one algorithm, evolution unless another is given; where algorithms are compared, every
-trial is trained to the end. Asserts nothing.
+real trainings, and energies from the predictor in --predictor, by default that of benchmarks/data; without it a formula
+is used, and TOY stands wherever it prints. Rules are compared on one algorithm, evolution unless another is given;
+where algorithms are compared, every trial is trained to the end. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ from search.worker_processes import worker_pool
 
 MARKS = (100, 300, 500, 1000, 2000)
 DEFAULT_OUT = Path("build/search_algorithms.jsonl")
+PREDICTOR = Path(__file__).parent / "data" / "energy_model"
 HOPELESS_SUFFIX = "+skip"
 
 
@@ -280,9 +284,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--space", default=SPACES[0].name)
     parser.add_argument("--reward", default=REWARDS[0].name)
     parser.add_argument("--trainings", type=Path, help="a table that `search trainings` has written")
-    parser.add_argument(
-        "--predictor", type=Path, default=Path("energy-model"), help="folder that `lab fit-rf` has written"
-    )
+    parser.add_argument("--predictor", type=Path, default=PREDICTOR, help="folder that `lab fit-rf` has written")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
