@@ -24,9 +24,13 @@ def signature(host: str, pid: int, now: datetime) -> dict[str, Any]:
     return {"host": host, "pid": pid, "seen_utc": now.astimezone(UTC).isoformat()}
 
 
+def _own_signature(now: datetime) -> dict[str, Any]:
+    return signature(socket.gethostname(), os.getpid(), now)
+
+
 def sign(trial: Trial, now: datetime) -> None:
     """Say that this process works on a trial."""
-    trial.set_user_attr(WORKER, signature(socket.gethostname(), os.getpid(), now))
+    trial.set_user_attr(WORKER, _own_signature(now))
 
 
 def ask(study: Any, now: datetime) -> Trial:
@@ -35,7 +39,7 @@ def ask(study: Any, now: datetime) -> Trial:
     The study gets the trial together with its signature: no worker can die between the two.
     """
     if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        study.enqueue_trial({}, user_attrs={WORKER: signature(socket.gethostname(), os.getpid(), now)})
+        study.enqueue_trial({}, user_attrs={WORKER: _own_signature(now)})
     trial: Trial = study.ask()
     sign(trial, now)
     return trial

@@ -16,7 +16,7 @@ from search.studies.settings import StudySettings
 
 _SETTINGS = "settings"
 _SQLITE = "sqlite:///"
-_MAKERS = "`search init` or `search run` makes one"
+_MAKERS = "`search init` or `search run` makes them"
 _SERVER_HINT = "check the address, and that the server runs and lets you in; then type the same command again"
 _FILE_HINT = "check that the file is one of trials, whole, and that you may write to it and its folder"
 
@@ -79,7 +79,7 @@ def create_study(url: str, name: str, settings: StudySettings) -> Any:
         if _SETTINGS not in study.user_attrs:
             study.set_user_attr(_SETTINGS, settings.to_plain())
     try:
-        check_same_settings(name, settings_of(study).to_plain(), settings.to_plain())
+        _check_settings(study, settings)
     except BaseException:
         close_study(study)
         raise
@@ -99,9 +99,13 @@ def check_study(url: str, name: str, settings: StudySettings) -> None:
     except StudyMissing:
         return
     try:
-        check_same_settings(name, settings_of(study).to_plain(), settings.to_plain())
+        _check_settings(study, settings)
     finally:
         close_study(study)
+
+
+def _check_settings(study: Any, asked: StudySettings) -> None:
+    check_same_settings(study.study_name, settings_of(study).to_plain(), asked.to_plain())
 
 
 def load_study(url: str, name: str) -> Any:
@@ -178,7 +182,7 @@ def _close(storage: Any) -> None:
 def open_storage(url: str) -> Any:
     """Optuna's storage at an address that exists; StorageUnusable as `create_study`."""
     if _is_missing_file(url):
-        raise StorageUnusable(f"there are no trials at {shown(url)}", "`search init` or `search run` makes them")
+        raise StorageUnusable(f"there are no trials at {shown(url)}", _MAKERS)
     return _storage_at(url)
 
 
