@@ -10,7 +10,8 @@ changes over, the hybrid's line answers for both.
 With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
 real trainings, and energies from the predictor in --predictor, by default that of benchmarks/data; without it a formula
 is used, and TOY stands wherever it prints. Rules are compared on one algorithm, evolution unless another is given;
-where algorithms are compared, every trial is trained to the end. Asserts nothing.
+where algorithms are compared, every trial is trained to the end. What an algorithm adds to a simpler one is printed
+as the difference on the same seeds. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -55,6 +56,16 @@ MARKS = (100, 300, 500, 1000, 2000)
 DEFAULT_OUT = Path("build/search_algorithms.jsonl")
 PREDICTOR = Path(__file__).parent / "data" / "energy_model"
 HOPELESS_SUFFIX = "+skip"
+COMPARISONS = (
+    ("hyperfirefly", "random"),
+    ("hyperfirefly", "tpe"),
+    ("hyperfirefly", "evolution"),
+    ("hyperfirefly", "firefly"),
+    ("hybrid", "hyperfirefly"),
+    ("bayesian", "random"),
+    ("known-penalty", "bayesian"),
+)
+"""Each with what it is held against."""
 
 
 @dataclass(frozen=True)
@@ -223,11 +234,11 @@ def with_begins(lines: dict[str, dict[str, Any]], jobs: list[Job]) -> dict[str, 
     return derived | lines
 
 
-def spread(values: list[float]) -> str:
-    """Mean, and the standard error where there are several."""
+def spread(values: list[float], sign: str = "") -> str:
+    """Mean, and the standard error where there are several; `sign` "+" is for differences."""
     if len(values) == 1:
-        return f"{values[0]:.4f}"
-    return f"{mean(values):.4f} ± {stdev(values) / len(values) ** 0.5:.4f}"
+        return f"{values[0]:{sign}.4f}"
+    return f"{mean(values):{sign}.4f} ± {stdev(values) / len(values) ** 0.5:.4f}"
 
 
 def algorithm_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
@@ -248,6 +259,34 @@ def algorithm_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: st
     return table
 
 
+def difference_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
+    """What one algorithm reaches beyond another on the same seeds, and what the last mark says of it."""
+    rewards = {(job.algorithm, job.seed): lines[job.key]["rewards"] for job in jobs}
+    marks = sorted({int(mark) for told in rewards.values() for mark in told})
+    table = Table(title=f"True reward of the best, differences on the same seeds. {title}")
+    for header in ("algorithm", "against", *(f"{mark:,}" for mark in marks), "at the last"):
+        table.add_column(header, justify="left" if header in ("algorithm", "against", "at the last") else "right")
+    for algorithm, other in COMPARISONS:
+        pairs = [(told, rewards[other, seed]) for (name, seed), told in rewards.items() if name == algorithm
+                 and (other, seed) in rewards]  # fmt: skip
+        cells, verdict = [], ""
+        for mark in map(str, marks):
+            gains = [own[mark] - others[mark] for own, others in pairs if mark in own and mark in others]
+            cells.append(spread(gains, "+") if gains else "")
+            verdict = verdict_on(gains) if len(gains) > 1 else verdict
+        if pairs:
+            table.add_row(algorithm, other, *cells, verdict)
+    return table
+
+
+def verdict_on(gains: list[float]) -> str:
+    """Whether their mean differs from zero by two standard errors."""
+    bound = 2 * stdev(gains) / len(gains) ** 0.5
+    if abs(mean(gains)) <= bound:
+        return "no difference shown"
+    return "pays" if mean(gains) > 0 else "does not pay"
+
+
 def rule_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
     """Compute saved and reward lost, against `none` on the same seeds."""
     table = Table(title=f"Rules for stopping, {jobs[0].algorithm}, {jobs[0].n_trials:,} trials. {title}")
@@ -264,7 +303,7 @@ def rule_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) ->
             str(len(own)),
             f"{100 * mean(line['saved'] for line in own.values()):.1f} %",
             spread(list(rewards.values())),
-            spread(gains) if gains else "",
+            spread(gains, "+") if gains else "",
             f"{mean(line['n_wronged'] for line in own.values()):.1f}",
         )
     return table
@@ -317,7 +356,7 @@ def main() -> None:
     for n, finished in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
         console.print(f"{n}: {finished.algorithm} {finished.rule} seed {finished.seed}, {finished.n_trials} trials")
     lines = with_begins(finished_lines(arguments.out), jobs)
-    tables = ((algorithms, algorithm_table), (rules, rule_table))
+    tables = ((algorithms, algorithm_table), (algorithms, difference_table), (rules, rule_table))
     for chosen, table in tables:
         if chosen:
             print_table(table(chosen, lines, lines[chosen[0].key]["surrogate"]))

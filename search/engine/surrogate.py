@@ -20,10 +20,15 @@ Floats = NDArray[np.float64]
 class Surrogate(Protocol):
     """Stands for training and measuring the architectures of a space."""
 
-    name: str
-    """What it is, with whatever a person must know to read figures from it."""
-    n_evaluations: int
-    """Of a full training."""
+    @property
+    def name(self) -> str:
+        """What it is, with whatever a person must know to read figures from it."""
+        ...
+
+    @property
+    def n_evaluations(self) -> int:
+        """Of a full training."""
+        ...
 
     def accuracy(self, architecture: Architecture) -> float:
         """Without the luck of a single training, 0..1."""
