@@ -30,7 +30,6 @@ from statistics import mean, stdev
 from typing import Any
 
 import optuna  # noqa: TID253
-from optuna.study import Study  # noqa: TID253
 from rich.console import Console
 from rich.table import Table
 from toy_objective import ToyObjective
@@ -40,7 +39,7 @@ from search.architecture import Architecture
 from search.commands.terminal import print_table
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
 from search.engine.encoding import Encoding
-from search.engine.record import best_trained, final_reward
+from search.engine.record import best_reward, best_trained, finished
 from search.engine.stopping.curve_stop import CurveStop
 from search.engine.stopping.rule import StopRule
 from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
@@ -148,7 +147,7 @@ def run(job: Job) -> dict[str, Any]:
     rewards, suggestion_ms, n_made, n_wronged = {}, {}, 0, 0
     start_s = time.process_time()
     for number in range(1, job.n_trials + 1):
-        incumbent = best_reward(study)
+        incumbent = best_reward(finished(study))
         outcome = run_trial(study, encoding, objective, rule)
         n_made += outcome.n_evaluations
         if outcome.stopped:
@@ -177,12 +176,6 @@ def stop_rule(name: str, seed: int) -> StopRule:
         assert isinstance(rule, CurveStop)
         rule.delta = float(delta)
     return rule
-
-
-def best_reward(study: Study) -> float:
-    """Of the best trained trial."""
-    best = best_trained(study)
-    return float("-inf") if best is None else final_reward(best)
 
 
 def would_have_won(
@@ -353,8 +346,8 @@ def main() -> None:
     ]
     jobs = [*algorithms, *rules]
     console = Console(stderr=True)
-    for n, finished in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
-        console.print(f"{n}: {finished.algorithm} {finished.rule} seed {finished.seed}, {finished.n_trials} trials")
+    for n, done in enumerate(run_missing(jobs, arguments.out, arguments.workers), start=1):
+        console.print(f"{n}: {done.algorithm} {done.rule} seed {done.seed}, {done.n_trials} trials")
     lines = with_begins(finished_lines(arguments.out), jobs)
     tables = ((algorithms, algorithm_table), (algorithms, difference_table), (rules, rule_table))
     for chosen, table in tables:

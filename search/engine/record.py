@@ -18,6 +18,7 @@ with its predicted final reward, since Optuna's GP sampler does not see pruned t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -77,6 +78,12 @@ def best_of(trials: Iterable[FrozenTrial]) -> FrozenTrial | None:
     """As `best_trained`, of these."""
     complete = (trial for trial in trials if not stopped(trial) and trial.state is TrialState.COMPLETE)
     return max(complete, key=lambda trial: (final_reward(trial), -trial.number), default=None)
+
+
+def best_reward(trials: Iterable[FrozenTrial]) -> float:
+    """The incumbent among these: the reward of `best_of` them, minus infinity before there is one."""
+    best = best_of(trials)
+    return -math.inf if best is None else final_reward(best)
 
 
 def stopped(trial: FrozenTrial) -> bool:

@@ -22,7 +22,7 @@ from scipy.special import ndtr
 
 from search.architecture import IDENTITY
 from search.blocks import BlockType
-from search.engine.record import audited, final_reward, finished, penalty_of, stopped
+from search.engine.record import audited, best_reward, final_reward, finished, penalty_of, stopped
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.rule import Decision, observed
@@ -112,7 +112,7 @@ class CurveStop:
         if not self.floor <= len(rewards) < n_evaluations or audited(trial):
             return going_on
         trials = finished(study)
-        incumbent = max((final_reward(each) for each in trials if not stopped(each)), default=-np.inf)
+        incumbent = best_reward(trials)
         curves = self._curves(trials)
         if sum(curve.trained for curve in curves) < self.n_startup:
             return going_on
