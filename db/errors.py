@@ -8,9 +8,10 @@
         ├── ForeignFile        another program's database, no database at all, or a damaged one
         ├── NewerSchema        a newer version of the project has migrated it
         ├── DiskFull           no room for the database or a trace
-        ├── CampaignMismatch   a campaign of that name exists and is another one
-        ├── StudyMismatch      a study of that name exists and has other settings
-        ├── StudyUnknown       no study of that name
+        ├── NamedWrongly       wrong usage: the record is sound, but not what the person takes it for
+        │   ├── CampaignMismatch   a campaign of that name exists and is another one
+        │   ├── StudyMismatch      a study of that name exists and has other settings
+        │   └── StudyUnknown       no study of that name
         ├── RecordRefused      unknown id, wrong state, broken constraint
         └── TraceMissing, TraceDamaged
 
@@ -62,15 +63,19 @@ class DiskFull(StableDbError):
     """No room for the database or for a trace. What was committed before is safe."""
 
 
-class CampaignMismatch(StableDbError):
+class NamedWrongly(StableDbError):
+    """What was named is not there, or is another one: the person names something else."""
+
+
+class CampaignMismatch(NamedWrongly):
     """A campaign of this name exists and is a different one (seed, source, simulated, or its tasks)."""
 
 
-class StudyMismatch(StableDbError):
+class StudyMismatch(NamedWrongly):
     """A study of this name exists and was started with other settings: its rewards are not comparable."""
 
 
-class StudyUnknown(StableDbError):
+class StudyUnknown(NamedWrongly):
     """The record has no study of this name."""
 
 

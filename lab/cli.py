@@ -66,7 +66,7 @@ def register(to: typer.Typer) -> None:
 
 def exit_code_of(error: Exception) -> int | None:
     """The exit code of an error that a person can do something about; None for a defect of the program."""
-    from db.errors import CampaignMismatch, DbError, StudyMismatch, StudyUnknown
+    from db.errors import DbError, NamedWrongly
     from hardware.errors import HardwareError, TransientError
     from hardware.tape.errors import ReplayDiverged, TapeError
     from lab.errors import LabError
@@ -81,7 +81,7 @@ def exit_code_of(error: Exception) -> int | None:
         return STOPPED
     if isinstance(error, HardwareError):
         return BENCH_UNAVAILABLE
-    if isinstance(error, (CampaignMismatch, StudyMismatch, StudyUnknown)):
+    if isinstance(error, NamedWrongly):
         return USAGE
     if isinstance(error, DbError):
         return RECORD_UNAVAILABLE

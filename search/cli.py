@@ -52,10 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _code_of(error: Exception) -> int | None:
     """The exit code of an error of the packages below; None for a defect of the program."""
-    from db.errors import DbError, StudyMismatch, StudyUnknown
+    from db.errors import DbError, NamedWrongly
     from predictor.errors import PredictorError
 
-    if isinstance(error, (PredictorError, StudyMismatch, StudyUnknown)):
+    if isinstance(error, PredictorError | NamedWrongly):
         return BAD_INPUT
     return STORAGE_UNUSABLE if isinstance(error, DbError) else None
 

@@ -18,11 +18,14 @@ Storage = Annotated[
     str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The CSV file to write.")]
-Table = Annotated[Path | None, typer.Option("--table", help="A table written before: its rows come first.")]
+Tables = Annotated[
+    list[Path] | None,
+    typer.Option("--table", help="A table written before, here or elsewhere; give several. Their rows come first."),
+]
 
 
 def trainings(
-    study: Names = None, db: Db = "lab.db", storage: Storage = None, table: Table = None, out: Out = None
+    study: Names = None, db: Db = "lab.db", storage: Storage = None, table: Tables = None, out: Out = None
 ) -> None:
     """Gathers the finished trainings of studies, with their learning curves, and says what can be learnt from them.
 
@@ -35,7 +38,7 @@ def trainings(
     from search.studies.storage import default_url
     from search.surrogate.trainings import merged, read_trainings, write_trainings
 
-    gathered = [read_trainings(table)] if table else []
+    gathered = [read_trainings(each) for each in table or []]
     if study:
         url = storage or default_url(db)
         gathered += [finished_trainings(url, name) for name in study]
