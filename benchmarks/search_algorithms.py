@@ -147,10 +147,10 @@ def run(job: Job) -> dict[str, Any]:
     rewards, suggestion_ms, n_made, n_wronged = {}, {}, 0, 0
     start_s = time.process_time()
     for number in range(1, job.n_trials + 1):
-        incumbent = best_reward(finished(study))
         outcome = run_trial(study, encoding, objective, rule)
         n_made += outcome.n_evaluations
         if outcome.stopped:
+            incumbent = best_reward(finished(study))
             n_wronged += would_have_won(outcome.architecture, objective, outcome.trial.number, incumbent)
         if number in (*MARKS, job.switch_at, job.n_trials):
             best = best_trained(study)

@@ -50,12 +50,23 @@ class History:
         return float(self.rewards[~self.stopped].max(initial=-math.inf))
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What a history tells of one finished trial."""
+
+    key: Row
+    reward: float
+    penalty: float
+    predicted_sd: float
+    stopped: bool
+
+
 class HistoryReader:
-    """Reads histories of one study, decoding each finished trial once."""
+    """Reads histories of one study, decoding each finished trial once: it changes no more."""
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        self._decoded: dict[int, Codes] = {}
+        self._decoded: dict[int, _Finished] = {}
         self._study_name: str | None = None
 
     def read(self, study: Study, proposing_for: FrozenTrial) -> History:
@@ -73,27 +84,31 @@ class HistoryReader:
         for trial in study.get_trials(deepcopy=False):
             if trial.state is TrialState.COMPLETE:
                 complete.append(trial)
-                taken.add(key(self._codes(trial)))
             elif trial.state is TrialState.RUNNING and trial.number != proposing_for.number:
                 unfinished.append(trial)
                 # Another process may still be writing this trial's parameters.
                 if trial.params.keys() == set(self._encoding.names):
                     taken.add(key(self._encoding.codes(trial.params)))
         n_positions = len(self._encoding.names)
-        codes = [self._codes(trial) for trial in complete]
+        rows = [self._finished(trial) for trial in complete]
+        taken.update(row.key for row in rows)
         return History(
             tuple(complete),
-            np.stack(codes) if codes else np.empty((0, n_positions), dtype=np.int64),
-            np.array([(trial.values or [math.nan])[0] for trial in complete]),
-            np.array([penalty_of(trial) for trial in complete]),
-            np.array([trial.user_attrs.get(PREDICTED_SD, 0.0) if stopped(trial) else 0.0 for trial in complete]),
-            np.array([stopped(trial) for trial in complete], dtype=bool),
+            np.array([row.key for row in rows], dtype=np.int64).reshape(-1, n_positions),
+            np.array([row.reward for row in rows]),
+            np.array([row.penalty for row in rows]),
+            np.array([row.predicted_sd for row in rows]),
+            np.array([row.stopped for row in rows], dtype=bool),
             tuple(unfinished),
             taken,
         )
 
-    def _codes(self, trial: FrozenTrial) -> Codes:
-        codes = self._decoded.get(trial.number)
-        if codes is None:
-            codes = self._decoded[trial.number] = self._encoding.codes(trial.params)
-        return codes
+    def _finished(self, trial: FrozenTrial) -> _Finished:
+        row = self._decoded.get(trial.number)
+        if row is None:
+            row_key = key(self._encoding.codes(trial.params))
+            reward = float((trial.values or [math.nan])[0])
+            sd = float(trial.user_attrs.get(PREDICTED_SD, 0.0)) if stopped(trial) else 0.0
+            row = _Finished(row_key, reward, penalty_of(trial), sd, stopped(trial))
+            self._decoded[trial.number] = row
+        return row

@@ -1,7 +1,9 @@
 """The accuracy of an architecture from a model that was fitted to real trainings, with its error.
 
-The models are those of the energy predictor on the same columns. Each is judged by folds over architectures; the
-best is fitted to all trainings. What it leaves unexplained is the luck of a training together with its own error.
+The models are those of the energy predictor on the same columns, fitted to the log-odds of the accuracy: accuracies
+end at 1, and a linear model of them goes on beyond it just where a search looks. Each is judged by folds over
+architectures; the best is fitted to all trainings. What it leaves unexplained is the luck of a training together with
+its own error.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from predictor.metrics import Metrics, score
 from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with, recipe_named
@@ -31,6 +34,9 @@ _FEWEST_REPEATS = 10
 """Trainings of an architecture after its first, over all architectures: fewer say little about luck."""
 
 _N_SPECIMENS = 500
+
+_MOST_ACCURATE = 0.999
+"""Accuracies nearer to 0 or 1 count as this one: their log-odds would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class AccuracyModel:
     def accuracies(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Of many at once, (n,), each in 0..1."""
         table = FeatureTable(feature_columns(architectures)).select(self._schema.names)
-        return np.clip(predict_with(self._pipeline, self._schema.encode(table)), 0.0, 1.0)
+        accuracies: NDArray[np.float64] = expit(predict_with(self._pipeline, self._schema.encode(table)))
+        return accuracies
 
 
 def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -> AccuracyModel:
@@ -91,7 +98,7 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     recipes = (recipe_named(only),) if only else RECIPES
     judged = [Judged(each.name, _by_folds(each, schema, matrix, targets, groups, seed)) for each in recipes]
     judged.sort(key=lambda each: -each.folds.r2)
-    pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, targets, seed, 1)
+    pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, _log_odds(targets), seed, 1)
     floats = np.array([row.float_accuracy for row in trainings.rows])
     correlation = float(np.corrcoef(floats, targets)[0, 1])
     return AccuracyModel(tuple(judged), correlation, _luck_sd(targets, groups), len(targets), schema, pipeline)
@@ -113,6 +120,11 @@ def _by_folds(
     """Over all trainings, each predicted when its fold was left out."""
     predicted = np.empty(len(targets))
     for fold in grouped_folds(groups, seed):
-        pipeline = fit_pipeline(recipe, schema, matrix[fold.train], targets[fold.train], seed, 1)
-        predicted[fold.test] = predict_with(pipeline, matrix[fold.test])
+        pipeline = fit_pipeline(recipe, schema, matrix[fold.train], _log_odds(targets[fold.train]), seed, 1)
+        predicted[fold.test] = expit(predict_with(pipeline, matrix[fold.test]))
     return score(targets, predicted)
+
+
+def _log_odds(accuracies: Floats) -> Floats:
+    odds: Floats = logit(np.clip(accuracies, 1 - _MOST_ACCURATE, _MOST_ACCURATE))
+    return odds

@@ -51,6 +51,17 @@ def test_every_architecture_of_the_space_has_an_accuracy(surrogate: TrainedSurro
     assert accuracies.std() > 0.01
 
 
+def test_what_is_better_than_all_that_was_trained_is_ranked_and_not_perfect() -> None:
+    rows = sorted(made_up_trainings(160).rows, key=lambda row: row.accuracy)
+    # The worse half, spread so that a straight line through it would end far above 1.
+    trained = [replace(row, accuracy=0.5 + 0.48 * rank / 79) for rank, row in enumerate(rows[:80])]
+    model = fit_accuracy(replace(made_up_trainings(), rows=tuple(trained)), only="ridge")
+    accuracies = model.accuracies([row.architecture for row in rows[80:]])
+    assert accuracies.max() < 1
+    assert len(np.unique(accuracies)) == len(accuracies)
+    assert np.median(accuracies) > 0.9
+
+
 def test_a_curve_has_the_course_of_a_real_one_and_ends_about_the_model_s_accuracy(surrogate: TrainedSurrogate) -> None:
     (architecture,) = AUDIO_2D.sample_unique(1, 9)
     curves = np.array([surrogate.curve(architecture, np.random.default_rng(i)) for i in range(200)])
