@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
+from types import TracebackType
 from typing import Any, Final
 
 # Not fork: the caller may have threads (USB, logging) whose locks a fork would copy.
@@ -20,12 +22,52 @@ def worker_pool(n_workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(n_workers, context, initializer=_end_with_parent)
 
 
-def start_companion(work: Callable[..., None], *arguments: Any) -> BaseProcess:
-    """A process that does `work(*arguments)` alongside this one, and ends with it, even when it is killed."""
-    context = multiprocessing.get_context(_START_METHOD)
-    companion = context.Process(target=_work_alongside, args=(work, arguments))
-    companion.start()
-    return companion
+class Companions:
+    """Processes that work alongside this one, and end with it, even when it is killed.
+
+    A context: its end waits for theirs, and where an error ends it (KeyboardInterrupt is one) it ends them at once.
+
+    Args:
+        n: how many.
+        work: what each does.
+        arguments: of `work`.
+    """
+
+    def __init__(self, n: int, work: Callable[..., None], *arguments: Any) -> None:
+        context = multiprocessing.get_context(_START_METHOD)
+        self._processes = [context.Process(target=_work_alongside, args=(work, arguments)) for _ in range(n)]
+        for process in self._processes:
+            process.start()
+
+    def __enter__(self) -> Companions:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._join()
+        finally:
+            # No effect on those that have ended.
+            for process in self._processes:
+                process.terminate()
+            self._join()
+
+    def interrupt(self) -> None:
+        """Sends each the signal of Ctrl-C."""
+        for process in self._processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGINT)
+
+    def _join(self) -> None:
+        for process in self._processes:
+            process.join()
+
+
+def is_companion() -> bool:
+    """Whether this process works alongside the one that a person started."""
+    return multiprocessing.parent_process() is not None
 
 
 def _work_alongside(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.commands.terminal import say
-from search.worker_processes import start_companion
+from search.worker_processes import Companions, is_companion
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
@@ -101,8 +100,12 @@ def run(
     )  # fmt: skip
     if resume:
         check_begun(asked)
-    with start_study(asked, say) as started, _companions(started, asked, trials, hours, workers - 1):
-        _work(started, trials, hours)
+    with _at_once(), start_study(asked, say) as started:
+        with _companions(started, asked, trials, hours, workers - 1) as companions:
+            interrupted = _train(started, trials, hours)
+            if interrupted:
+                companions.interrupt()
+        _report(started, interrupted)
 
 
 def init(
@@ -158,24 +161,30 @@ def worker(
     """
     from search.studies.start import join_study
 
-    with join_study(study, db, storage, predictor, audioset, say, surrogate) as started:
-        _work(started, trials, hours)
+    with _at_once(), join_study(study, db, storage, predictor, audioset, say, surrogate) as started:
+        interrupted = _train(started, trials, hours)
+        if not is_companion():
+            _report(started, interrupted)
 
 
-def _work(started: Started, n_trials: int, hours: float | None) -> None:
-    end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
+def _train(started: Started, n_trials: int, hours: float | None) -> bool:
+    """Works until the study has its trials or the time is up; whether Ctrl-C ended it."""
     from search.studies.storage import storage_troubles
 
+    end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
     with storage_troubles(started.url), _polite_interrupt() as should_stop:
-        try:
-            worker = started.worker(_Lines(started, n_trials))
-            worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
-        except KeyboardInterrupt:
-            say("Stopped at once; the training under way is taken up again by the same command.")
-            raise typer.Exit(INTERRUPTED) from None
-        interrupted, n_elsewhere = should_stop(), worker.n_elsewhere
-    from search.commands.studies import print_best
+        worker = started.worker(_Lines(started, n_trials))
+        worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
+        return should_stop()
 
+
+def _report(started: Started, interrupted: bool) -> None:
+    """Prints the best, and what is left to do."""
+    from search.commands.studies import print_best
+    from search.studies.storage import n_under_way, storage_troubles
+
+    with storage_troubles(started.url):
+        n_elsewhere = n_under_way(started.study)
     print_best(started.db, started.row, n_rows=10)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
@@ -185,8 +194,18 @@ def _work(started: Started, n_trials: int, hours: float | None) -> None:
 
 
 @contextmanager
-def _companions(started: Started, asked: Asked, n_trials: int, hours: float | None, n: int) -> Iterator[None]:
-    """Other processes that work on the study as this one does, a share of the cores each; they end with it."""
+def _at_once() -> Iterator[None]:
+    """What a KeyboardInterrupt means to a person."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not is_companion():
+            say("Stopped at once; the training under way is taken up again by the same command.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _companions(started: Started, asked: Asked, n_trials: int, hours: float | None, n: int) -> Companions:
+    """Other processes that work on the study as this one does, a share of the cores each."""
     if n:
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
         os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
@@ -195,24 +214,13 @@ def _companions(started: Started, asked: Asked, n_trials: int, hours: float | No
     for option, value in (("--audioset", asked.audioset), ("--surrogate", asked.surrogate), ("--hours", hours)):
         if value is not None:
             command += [option, str(value)]
-    companions = [start_companion(_work_silently, command) for _ in range(n)]
-    try:
-        yield
-    except BaseException:
-        for companion in companions:
-            companion.terminate()
-        raise
-    finally:
-        for companion in companions:
-            companion.join()
+    return Companions(n, _type, command)
 
 
-def _work_silently(arguments: list[str]) -> None:
-    """The command, without what it would print at its end."""
+def _type(arguments: list[str]) -> None:
     from search.cli import main
 
-    with open(os.devnull, "w") as sys.stdout:
-        main(arguments)
+    main(arguments)
 
 
 class _Lines:
@@ -237,15 +245,19 @@ class _Lines:
 
 @contextmanager
 def _polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C once asks to stop after the trial, twice (and SIGTERM) raises KeyboardInterrupt."""
+    """Ctrl-C once asks to stop after the trial, twice (and SIGTERM) raises KeyboardInterrupt.
+
+    A companion may hear it from the terminal and from the process that it works with: SIGTERM ends that at once.
+    """
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if asked or number != signal.SIGINT:
+        if number != signal.SIGINT or (asked and not is_companion()):
             raise KeyboardInterrupt
+        if not is_companion():
+            say("\nEnding after this trial; Ctrl-C again stops at once.")
         asked = True
-        say("\nEnding after this trial; Ctrl-C again stops at once.")
 
     before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

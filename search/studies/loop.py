@@ -124,11 +124,6 @@ class Worker:
             n_done += self._finish(trial)
         return n_done
 
-    @property
-    def n_elsewhere(self) -> int:
-        """How many trials are under way."""
-        return len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-
     def record_missing(self) -> None:
         """Brings the record up to date with the storage: a worker may have died between the two.
 

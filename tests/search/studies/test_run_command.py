@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -246,6 +247,31 @@ def test_workers_share_a_study_and_end_with_the_process_that_began_them(predicto
         process.kill()
         # The companion holds the other end of this pipe, so it ends when the companion has.
         process.communicate(timeout=60)
+
+
+def workers_of(trials: Path) -> set[int]:
+    """The processes that have signed a trial."""
+    with sqlite3.connect(trials) as storage:
+        signatures = storage.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'worker'")
+        return {json.loads(value)["pid"] for (value,) in signatures}
+
+
+def test_ctrl_c_lets_every_worker_end_its_trial_before_the_best_are_shown(predictor: Path, tmp_path: Path) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = ["--predictor", str(predictor), "--algorithm", "random", "--surrogate", str(table), "--workers", "2"]
+    command = [sys.executable, "-m", "search", "run", *common, "--trials", "100000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        seen = ""
+        while "/100000 " not in seen or len(workers_of(tmp_path / "lab.trials.db")) < 2:
+            seen += process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        shown, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert rest.count("Ending after this trial") == 1
+    assert "trials that other workers are at" not in rest
+    n_told = len(re.findall(r"/100000 ", seen + rest))
+    assert re.findall(r"Best of (\d+) networks", shown) == [str(n_told)]
 
 
 def test_going_on_with_a_study_that_is_not_there_is_refused(
