@@ -3,9 +3,9 @@
     python benchmarks/search_algorithms.py --trials 2000 --seeds 10 --limit bayesian=300 --switch-at 300
 
 The true reward is that of the best trained trial without the luck of its training; the best is picked, as in a real
-search, by the reward with it (as told). Every finished study is a line of --out; the same command goes on with what is missing.
-The hybrid begins as `bayesian` does, trial by trial: where a study of `bayesian` ends when the hybrid of its seed
-changes over, the hybrid's line answers for both.
+search, by the reward with it (as told). Every finished study is a line of --out; the same command goes on with what is
+missing. The hybrid begins as `bayesian` does, trial by trial: where a study of `bayesian` ends when the hybrid of its
+seed changes over, the hybrid's line answers for both.
 
 With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
 real trainings, and energies from the predictor in --predictor, by default that of benchmarks/data; without it a formula
