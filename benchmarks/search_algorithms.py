@@ -363,8 +363,8 @@ def main() -> None:
     lines = with_begins(finished_lines(arguments.out), jobs)
     tables = ((algorithms, algorithm_table), (algorithms, difference_table), (rules, rule_table))
     for chosen, table in tables:
-        if chosen:
-            print_table(table(chosen, lines, lines[chosen[0].key]["surrogate"]))
+        if chosen and (made := table(chosen, lines, lines[chosen[0].key]["surrogate"])).row_count:
+            print_table(made)
 
 
 if __name__ == "__main__":
