@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -233,7 +234,12 @@ def spread(values: list[float], sign: str = "") -> str:
     """Mean, and the standard error where there are several; `sign` "+" is for differences."""
     if len(values) == 1:
         return f"{values[0]:{sign}.4f}"
-    return f"{mean(values):{sign}.4f} ± {stdev(values) / len(values) ** 0.5:.4f}"
+    return f"{mean(values):{sign}.4f} ± {standard_error(values):.4f}"
+
+
+def standard_error(values: list[float]) -> float:
+    """Of the mean; of two values or more."""
+    return stdev(values) / math.sqrt(len(values))
 
 
 def algorithm_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) -> Table:
@@ -262,8 +268,8 @@ def difference_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: s
     for header in ("algorithm", "against", *(f"{mark:,}" for mark in marks), "at the last"):
         table.add_column(header, justify="left" if header in ("algorithm", "against", "at the last") else "right")
     for algorithm, other in COMPARISONS:
-        pairs = [(told, rewards[other, seed]) for (name, seed), told in rewards.items() if name == algorithm
-                 and (other, seed) in rewards]  # fmt: skip
+        seeds = [seed for name, seed in rewards if name == algorithm and (other, seed) in rewards]
+        pairs = [(rewards[algorithm, seed], rewards[other, seed]) for seed in seeds]
         cells, verdict = [], ""
         for mark in map(str, marks):
             gains = [own[mark] - others[mark] for own, others in pairs if mark in own and mark in others]
@@ -276,8 +282,7 @@ def difference_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: s
 
 def verdict_on(gains: list[float]) -> str:
     """Whether their mean differs from zero by two standard errors."""
-    bound = 2 * stdev(gains) / len(gains) ** 0.5
-    if abs(mean(gains)) <= bound:
+    if abs(mean(gains)) <= 2 * standard_error(gains):
         return "no difference shown"
     return "pays" if mean(gains) > 0 else "does not pay"
 
@@ -339,9 +344,12 @@ def main() -> None:
     # Read by numpy and torch in the worker processes: two studies at once, each on a core of its own.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     trainings, predictor, hashes = None, None, ("", "")
+    mark = ""
     if arguments.trainings is not None:
         trainings, predictor = arguments.trainings, arguments.predictor
-        hashes = (hashlib.sha256(trainings.read_bytes()).hexdigest(), load(predictor).sha256)
+        saved = load(predictor)
+        hashes = (hashlib.sha256(trainings.read_bytes()).hexdigest(), saved.sha256)
+        mark = "; energies SIMULATED" if saved.predictor.simulated else ""
     limits = {name: int(n) for name, n in (limit.split("=") for limit in arguments.limit)}
 
     def job(algorithm: str, rule: str, seed: int, n_trials: int) -> Job:
@@ -363,7 +371,7 @@ def main() -> None:
     lines = with_begins(finished_lines(arguments.out), jobs)
     tables = ((algorithms, algorithm_table), (algorithms, difference_table), (rules, rule_table))
     for chosen, table in tables:
-        if chosen and (made := table(chosen, lines, lines[chosen[0].key]["surrogate"])).row_count:
+        if chosen and (made := table(chosen, lines, lines[chosen[0].key]["surrogate"] + mark)).row_count:
             print_table(made)
 
 

@@ -181,10 +181,11 @@ def _train(started: Started, n_trials: int, hours: float | None) -> bool:
 def _report(started: Started, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
     from search.commands.studies import print_best
-    from search.studies.storage import n_under_way, storage_troubles
+    from search.studies.ownership import under_way
+    from search.studies.storage import storage_troubles
 
     with storage_troubles(started.url):
-        n_elsewhere = n_under_way(started.study)
+        n_elsewhere = len(under_way(started.study))
     print_best(started.db, started.row, n_rows=10)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")

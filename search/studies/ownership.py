@@ -45,9 +45,15 @@ def ask(study: Any, now: datetime) -> Trial:
     return trial
 
 
+def under_way(study: Any) -> list[FrozenTrial]:
+    """The trials that workers are at, or died at."""
+    trials: list[FrozenTrial] = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return trials
+
+
 def adopt_abandoned(study: Any, now: datetime) -> Trial | None:
     """A running trial that nobody works on any more, signed by this process; None when there is none."""
-    for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    for frozen in under_way(study):
         if _abandoned(frozen, now):
             trial = Trial(study, frozen._trial_id)
             sign(trial, now)

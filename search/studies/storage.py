@@ -169,11 +169,6 @@ def queue(study: Any, url: str, params: list[dict[str, Any]]) -> None:
             study.enqueue_trial(each, skip_if_exists=True)
 
 
-def n_under_way(study: Any) -> int:
-    """How many trials workers are at, or died at."""
-    return sum(trial.state.name == "RUNNING" for trial in study.get_trials(deepcopy=False))
-
-
 def close_study(study: Any) -> None:
     """Ends the connections of a study's storage: a server counts them."""
     _close(study._storage)

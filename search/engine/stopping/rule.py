@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 
-from search.engine.record import best_reward, trained
+from search.engine.record import best_reward, finished, trained
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class MedianStop:
         if len(averages) < self.n_startup or rewards.max() >= np.median(averages):
             return going_on
         gains = [curve[-1] - curve[n_seen - 1] for curve in curves if len(curve) >= n_seen]
-        predicted = min(float(rewards[-1] + np.mean(gains)), best_reward(trained(study)))
+        predicted = min(float(rewards[-1] + np.mean(gains)), best_reward(finished(study)))
         return Decision(True, predicted, float(np.std(gains)), 0.0, condemned=True)
 
     def _trained_curves(self, study: Study) -> list[Floats]:
