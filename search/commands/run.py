@@ -55,6 +55,10 @@ Again = Annotated[
     str | None,
     typer.Option("--again", help="Train the networks of this study again, from other seeds (--seed), before others."),
 ]
+AgainTable = Annotated[
+    Path | None,
+    typer.Option("--again-table", help="The same of a table that `search trainings` wrote, the most accurate first."),
+]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
     str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
@@ -122,20 +126,25 @@ def init(
     effort: EffortName = "quick",
     seed: Seed = 1,
     again: Again = None,
+    again_table: AgainTable = None,
 ) -> None:
     """Makes a study for workers: schema and settings, before the first of them starts.
 
-    With --again it begins with the networks that another study has trained: how much of an accuracy is luck.
+    With --again or --again-table it begins with networks that were trained before: how much of an accuracy is luck.
 
     Exit codes: as `search run`.
     """
+    from search.engine.encoding import params_of
     from search.studies.start import Asked, start_study
     from search.studies.storage import default_url, queue, trained_before
+    from search.surrogate.trainings import most_accurate, read_trainings
 
     asked = Asked(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
     queued = [] if again is None else trained_before(storage or default_url(db), again, space, seed)
+    if again_table is not None:
+        queued += [params_of(each) for each in most_accurate(read_trainings(again_table), space)]
     with start_study(asked, say) as started:
         queue(started.study, started.url, queued)
         typer.echo(f"study {study} stands at {started.shown_url}")

@@ -10,6 +10,7 @@ import typer
 from search.commands.terminal import new_table, print_table
 
 if TYPE_CHECKING:
+    from search.surrogate.accuracy import Luck
     from search.surrogate.trainings import Trainings
 
 Names = Annotated[list[str] | None, typer.Option("--study", help="Name of a study; give several for all of them.")]
@@ -68,8 +69,11 @@ def _print_quality(everything: Trainings) -> None:
         table.add_row(each.name, f"{folds.r2:.3f}", f"{folds.rmse:.4f}", f"{folds.kendall_tau:.3f}")
     print_table(table)
     typer.echo(f"int8 against float accuracy: correlation {model.float_correlation:.3f} (paper: 0.955)")
-    luck = (
-        "unknown: train networks again with `search init --again`" if model.luck_sd is None else f"{model.luck_sd:.4f}"
-    )
-    typer.echo(f"luck (sd of the accuracy between trainings of the same network): {luck}")
+    typer.echo(f"luck (sd between trainings of the same network): {_luck_text(model.luck)}")
     typer.echo(f"data: {everything.data}")
+
+
+def _luck_text(luck: Luck | None) -> str:
+    if luck is None:
+        return "unknown: train networks again with `search init --again`"
+    return f"{luck.accuracy_sd:.4f} of the accuracy, {luck.log_odds_sd:.3f} of its log-odds"

@@ -3,7 +3,7 @@
 The models are those of the energy predictor on the same columns, fitted to the log-odds of the accuracy: accuracies
 end at 1, and a linear model of them goes on beyond it just where a search looks. Each is judged by folds over
 architectures; the best is fitted to all trainings. What it leaves unexplained is the luck of a training together with
-its own error.
+its own error. Luck is told on log-odds too: a network near 1 has little to gain and much to lose.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FEWEST = 40
 """Architectures; with fewer there is nothing to judge a model by."""
 
 _FEWEST_REPEATS = 10
-"""Trainings of an architecture after its first, over all architectures: fewer say little about luck."""
+"""Degrees of freedom of the luck, over all architectures: fewer say little about it."""
 
 _N_SPECIMENS = 500
 
@@ -41,10 +41,32 @@ _MOST_ACCURATE = 0.999
 
 @dataclass(frozen=True)
 class Judged:
-    """A model by folds over architectures: every training predicted by a model that has not seen its architecture."""
+    """A model by folds over architectures: every training predicted by a model that has not seen its architecture.
+
+    Args:
+        name: of the model.
+        folds: of the accuracies.
+        log_odds_rmse: of their log-odds.
+    """
 
     name: str
     folds: Metrics
+    log_odds_rmse: float
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How trainings of the same architecture from different seeds differ, pooled over architectures.
+
+    Args:
+        accuracy_sd: standard deviation of accuracies.
+        log_odds_sd: of their log-odds.
+        n_free: degrees of freedom.
+    """
+
+    accuracy_sd: float
+    log_odds_sd: float
+    n_free: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +76,13 @@ class AccuracyModel:
     Args:
         judged: all that were tried, the best first; the fitted one is the first.
         float_correlation: of int8 and float accuracies of the trainings (Pearson).
-        luck_sd: of trainings of the same architecture from different seeds; None where too few were trained again.
+        luck: of a training; None where too few were trained again.
         n_trainings: fitted to.
     """
 
     judged: tuple[Judged, ...]
     float_correlation: float
-    luck_sd: float | None
+    luck: Luck | None
     n_trainings: int
     _schema: FeatureSchema
     _pipeline: Any
@@ -96,33 +118,42 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     targets = np.array([row.accuracy for row in trainings.rows])
     groups = np.unique([each.architecture_hash for each in architectures], return_inverse=True)[1]
     recipes = (recipe_named(only),) if only else RECIPES
-    judged = [Judged(each.name, _by_folds(each, schema, matrix, targets, groups, seed)) for each in recipes]
+    judged = [_by_folds(each, schema, matrix, targets, groups, seed) for each in recipes]
     judged.sort(key=lambda each: -each.folds.r2)
     pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, _log_odds(targets), seed, 1)
     floats = np.array([row.float_accuracy for row in trainings.rows])
     correlation = float(np.corrcoef(floats, targets)[0, 1])
-    return AccuracyModel(tuple(judged), correlation, _luck_sd(targets, groups), len(targets), schema, pipeline)
+    return AccuracyModel(tuple(judged), correlation, _luck(targets, groups), len(targets), schema, pipeline)
 
 
-def _luck_sd(targets: Floats, groups: Indices) -> float | None:
-    """Standard deviation within architectures, pooled over those that were trained more than once."""
-    counts = np.bincount(groups)
-    n_free = int((counts - 1).sum())
+def _luck(targets: Floats, groups: Indices) -> Luck | None:
+    """Over the trainings after an architecture's first, where there are at least two of these; else over both.
+
+    Who trains networks again mostly takes those whose first training went well: against that one, the others are worse
+    by the choice.
+    """
+    sets = [targets[groups == group] for group in np.unique(groups)]
+    sets = [each[1:] if len(each) > 2 else each for each in sets]
+    n_free = sum(len(each) - 1 for each in sets)
     if n_free < _FEWEST_REPEATS:
         return None
-    means = np.bincount(groups, targets) / counts
-    return float(np.sqrt(((targets - means[groups]) ** 2).sum() / n_free))
+
+    def pooled(sets: Sequence[Floats]) -> float:
+        return float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in sets) / n_free))
+
+    return Luck(pooled(sets), pooled([_log_odds(each) for each in sets]), n_free)
 
 
 def _by_folds(
     recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, groups: Indices, seed: int
-) -> Metrics:
+) -> Judged:
     """Over all trainings, each predicted when its fold was left out."""
     predicted = np.empty(len(targets))
     for fold in grouped_folds(groups, seed):
         pipeline = fit_pipeline(recipe, schema, matrix[fold.train], _log_odds(targets[fold.train]), seed, 1)
         predicted[fold.test] = expit(predict_with(pipeline, matrix[fold.test]))
-    return score(targets, predicted)
+    log_odds_rmse = float(np.sqrt(np.mean((_log_odds(predicted) - _log_odds(targets)) ** 2)))
+    return Judged(recipe.name, score(targets, predicted), log_odds_rmse)
 
 
 def _log_odds(accuracies: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """A surrogate of trainings: an objective that studies can ask thousands of times, from trainings that were real.
 
-The end of a training is the model's accuracy and luck; its course is that of a real training with a similar end, drawn
+The end of a training is the model's accuracy and luck, on log-odds: no training is perfect. Its course is that of a real training with a similar end, drawn
 at random, stretched between chance and the new end. So a curve has the noise and the late risers of real ones; what it
 has not is a course that depends on the blocks other than by its end.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from search.architecture import Architecture
 from search.studies.costs import KnownCosts
@@ -51,17 +52,18 @@ class TrainedSurrogate:
         best = self.model.judged[0]
         return (
             f"SURROGATE of {self.model.n_trainings} trainings on {self.trainings.data}; {best.name}, held-out R² "
-            f"{best.folds.r2:.2f}, RMSE {best.folds.rmse:.3f}, luck of a training {self.luck_sd:.3f}"
+            f"{best.folds.r2:.2f}, RMSE {best.folds.rmse:.3f}, luck of a training {self.luck_sd:.2f} on log-odds"
         )
 
     @property
     def luck_sd(self) -> float:
-        """Spread of a training's accuracy about the model's.
+        """Spread of the log-odds of a training's accuracy about the model's.
 
         That of trainings of one architecture, where enough were repeated; otherwise the model's error, which holds
         what the model cannot tell as well.
         """
-        return self.model.judged[0].folds.rmse if self.model.luck_sd is None else self.model.luck_sd
+        luck = self.model.luck
+        return self.model.judged[0].log_odds_rmse if luck is None else luck.log_odds_sd
 
     def accuracy(self, architecture: Architecture) -> float:
         """Without luck, 0..1."""
@@ -69,7 +71,7 @@ class TrainedSurrogate:
 
     def curve(self, architecture: Architecture, rng: np.random.Generator) -> NDArray[np.float64]:
         """The accuracies of one training, (n_evaluations,)."""
-        end = float(np.clip(self.accuracy(architecture) + rng.normal(0.0, self.luck_sd), 0.0, 1.0))
+        end = float(expit(logit(self.accuracy(architecture)) + rng.normal(0.0, self.luck_sd)))
         similar = np.argsort(np.abs(self._curves[:, -1] - end), kind="stable")[:_N_SIMILAR]
         drawn = self._curves[rng.choice(similar)]
         rise = drawn[-1] - self._chance

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 from study_rig import a_worker, save_predictor, settings
-from surrogate_specimens import made_up_table
+from surrogate_specimens import made_up_table, made_up_trainings
 
 from predictor.artefact import load
 from search import cli
+from search.engine.encoding import params_of
 from search.spaces import AUDIO_1D, AUDIO_2D
 from search.studies.storage import load_study
 from search.surrogate.trainings import read_trainings
@@ -317,6 +318,23 @@ def test_networks_of_a_study_are_trained_again_from_other_seeds(
     assert search(monkeypatch, "init", *asked, *common) == cli.BAD_INPUT
     assert "--seed 2" in capsys.readouterr().err
     assert search(monkeypatch, "best", "--study", "same") == cli.BAD_INPUT
+
+
+def test_networks_of_a_table_are_trained_again_the_most_accurate_first(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = made_up_table(tmp_path / "trainings.csv")
+    common = ["--study", "tops", "--predictor", str(predictor), "--surrogate", str(table)]
+    assert search(monkeypatch, "init", *common, "--algorithm", "random", "--again-table", str(table)) == 0
+    assert search(monkeypatch, "worker", *common, "--trials", "3") == 0
+    rows = sorted(made_up_trainings().rows, key=lambda row: -row.accuracy)
+    expected = [params_of(row.architecture) for row in rows[:3]]
+    assert [trial.params for trial in load_study("sqlite:///lab.trials.db", "tops").trials[:3]] == expected
+    capsys.readouterr()
+    other = ["--study", "other", "--space", "audio1d", "--again-table", str(table), "--predictor", str(predictor)]
+    assert search(monkeypatch, "init", *other) == cli.BAD_INPUT
+    assert "the trainings are in audio2d, not in audio1d" in capsys.readouterr().err
+    assert search(monkeypatch, "best", "--study", "other") == cli.BAD_INPUT
 
 
 def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(

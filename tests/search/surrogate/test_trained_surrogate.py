@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from surrogate_specimens import N_EVALUATIONS, made_up_table, made_up_trainings
 
 from search.errors import BadTrainings
 from search.spaces import AUDIO_2D
 from search.surrogate.accuracy import fit_accuracy
 from search.surrogate.trained import TrainedSurrogate
+from search.surrogate.trainings import Training
 from search.tflite.writer import write_tflite
 from search.training.trained import Evaluation, Stopped
 
@@ -32,16 +34,30 @@ def test_the_model_is_the_best_of_those_judged_by_folds_and_finds_the_formula(su
 
 def test_luck_is_what_repeats_of_an_architecture_differ_by_and_the_error_of_the_model_without_any() -> None:
     once = made_up_trainings()
-    assert fit_accuracy(once, only="ridge").luck_sd is None
+    assert fit_accuracy(once, only="ridge").luck is None
     rng = np.random.default_rng(5)
     again = [
-        replace(row, seed=seed, accuracy=row.accuracy + float(rng.normal(0, 0.003)))
-        for row in once.rows[:40]
-        for seed in (2, 3)
+        replace(row, seed=2, accuracy=float(expit(logit(row.accuracy) + rng.normal(0, 0.03)))) for row in once.rows[:40]
     ]
-    repeated = fit_accuracy(replace(once, rows=(*once.rows, *again)), only="ridge")
-    # Of three values, two of which scatter by 0.003 about the third.
-    assert repeated.luck_sd == pytest.approx(0.003 * (2 / 3) ** 0.5, rel=0.15)
+    luck = fit_accuracy(replace(once, rows=(*once.rows, *again)), only="ridge").luck
+    assert luck is not None
+    assert luck.n_free == 40
+    # Of pairs, one of which scatters about the other.
+    assert luck.log_odds_sd == pytest.approx(0.03 / 2**0.5, rel=0.25)
+    p = np.median([row.accuracy for row in once.rows[:40]])
+    assert luck.accuracy_sd == pytest.approx(luck.log_odds_sd * p * (1 - p), rel=0.25)
+
+
+def test_a_first_training_that_was_chosen_for_its_accuracy_is_not_luck() -> None:
+    once = made_up_trainings()
+    rng = np.random.default_rng(6)
+
+    def again(seed: int, off_by: float) -> list[Training]:
+        return [replace(r, seed=seed, accuracy=r.accuracy - off_by + float(rng.normal(0, 0.002))) for r in once.rows]
+
+    luck = fit_accuracy(replace(once, rows=(*once.rows, *again(2, 0.02), *again(3, 0.02))), only="ridge").luck
+    assert luck is not None
+    assert luck.accuracy_sd == pytest.approx(0.002, rel=0.25)
 
 
 def test_every_architecture_of_the_space_has_an_accuracy(surrogate: TrainedSurrogate) -> None:
@@ -67,8 +83,9 @@ def test_a_curve_has_the_course_of_a_real_one_and_ends_about_the_model_s_accurac
     curves = np.array([surrogate.curve(architecture, np.random.default_rng(i)) for i in range(200)])
     assert curves.shape == (200, N_EVALUATIONS)
     assert curves[:, 0] == pytest.approx(0.5, abs=1e-6)
-    assert curves[:, -1].mean() == pytest.approx(surrogate.accuracy(architecture), abs=3 * surrogate.luck_sd / 14)
-    assert curves[:, -1].std() == pytest.approx(surrogate.luck_sd, rel=0.25)
+    ends = logit(curves[:, -1])
+    assert ends.mean() == pytest.approx(logit(surrogate.accuracy(architecture)), abs=3 * surrogate.luck_sd / 14)
+    assert ends.std() == pytest.approx(surrogate.luck_sd, rel=0.25)
 
 
 def test_as_a_trainer_it_reports_stops_and_gives_a_file_of_the_right_size(surrogate: TrainedSurrogate) -> None:
