@@ -1,8 +1,8 @@
 """A surrogate of trainings: an objective that studies can ask thousands of times, from trainings that were real.
 
-The end of a training is the model's accuracy and luck, on log-odds: no training is perfect. Its course is that of a real training with a similar end, drawn
-at random, stretched between chance and the new end. So a curve has the noise and the late risers of real ones; what it
-has not is a course that depends on the blocks other than by its end.
+The end of a training is the model's accuracy and luck, on log-odds: no training is perfect. Its course is that of a
+real training with a similar end, drawn at random, stretched between chance and the new end. So a curve has the noise
+and the late risers of real ones; what it has not is a course that depends on the blocks other than by its end.
 """
 
 from __future__ import annotations
