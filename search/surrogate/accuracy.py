@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from predictor.metrics import Metrics, score
 from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with, recipe_named
@@ -24,6 +24,7 @@ from predictor.table import FeatureTable, Floats, Indices
 from search.architecture import Architecture
 from search.errors import BadTrainings
 from search.features import feature_columns
+from search.log_odds import log_odds
 from search.spaces import space_named
 from search.surrogate.trainings import Trainings
 
@@ -34,9 +35,6 @@ _FEWEST_REPEATS = 10
 """Degrees of freedom of the luck, over all architectures: fewer say little about it."""
 
 _N_SPECIMENS = 500
-
-_MOST_ACCURATE = 0.999
-"""Accuracies nearer to 0 or 1 count as this one: their log-odds would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     recipes = (recipe_named(only),) if only else RECIPES
     judged = [_by_folds(each, schema, matrix, targets, groups, seed) for each in recipes]
     judged.sort(key=lambda each: -each.folds.r2)
-    pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, _log_odds(targets), seed, 1)
+    pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, log_odds(targets), seed, 1)
     floats = np.array([row.float_accuracy for row in trainings.rows])
     correlation = float(np.corrcoef(floats, targets)[0, 1])
     return AccuracyModel(tuple(judged), correlation, _luck(targets, groups), len(targets), schema, pipeline)
@@ -141,7 +139,7 @@ def _luck(targets: Floats, groups: Indices) -> Luck | None:
     def pooled(sets: Sequence[Floats]) -> float:
         return float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in sets) / n_free))
 
-    return Luck(pooled(sets), pooled([_log_odds(each) for each in sets]), n_free)
+    return Luck(pooled(sets), pooled([log_odds(each) for each in sets]), n_free)
 
 
 def _by_folds(
@@ -150,12 +148,7 @@ def _by_folds(
     """Over all trainings, each predicted when its fold was left out."""
     predicted = np.empty(len(targets))
     for fold in grouped_folds(groups, seed):
-        pipeline = fit_pipeline(recipe, schema, matrix[fold.train], _log_odds(targets[fold.train]), seed, 1)
+        pipeline = fit_pipeline(recipe, schema, matrix[fold.train], log_odds(targets[fold.train]), seed, 1)
         predicted[fold.test] = expit(predict_with(pipeline, matrix[fold.test]))
-    log_odds_rmse = float(np.sqrt(np.mean((_log_odds(predicted) - _log_odds(targets)) ** 2)))
+    log_odds_rmse = float(np.sqrt(np.mean((log_odds(predicted) - log_odds(targets)) ** 2)))
     return Judged(recipe.name, score(targets, predicted), log_odds_rmse)
-
-
-def _log_odds(accuracies: Floats) -> Floats:
-    odds: Floats = logit(np.clip(accuracies, 1 - _MOST_ACCURATE, _MOST_ACCURATE))
-    return odds

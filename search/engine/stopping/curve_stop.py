@@ -2,6 +2,8 @@
 
 A trial is condemned when the probability that its final reward beats the best trained one is below a small delta. TSGP
 (Speckhard et al. 2023, section 4) learns the curves' parameters from finished trials; `curve_model` has the model.
+Predictions are of log-odds of accuracies, and their errors are taken as Student's t: ends have wider tails than a
+normal distribution, and a search that gets better moves away from what the model has learned.
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
-from scipy.special import ndtr
+from scipy.special import expit, stdtr
 
 from search.architecture import IDENTITY
 from search.blocks import BlockType
@@ -26,10 +28,14 @@ from search.engine.record import audited, best_reward, final_reward, finished, p
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.rule import Decision, observed
+from search.log_odds import log_odds
 
 Floats = NDArray[np.float64]
 
 N_FEATURES = 6
+
+DEGREES_OF_FREEDOM = 4.0
+"""Of Student's t, which errors of predicted ends are taken to follow."""
 
 _MAX_CURVES = 300
 _N_CALIBRATION, _N_AUDITS = 60, 20
@@ -45,16 +51,16 @@ class SeenCurve:
 
     Args:
         number: of the trial.
-        accuracies: after each evaluation, as far as it was trained.
-        end: what it was told with: the accuracy of the finished network, which a last conversion may set apart from
-            that of the last evaluation; a prediction where it was stopped.
+        log_odds: of the accuracies after each evaluation, as far as it was trained.
+        end: of what it was told with, log-odds too: the accuracy of the finished network, which a last conversion may
+            set apart from that of the last evaluation; a prediction where it was stopped.
         features: see `features_of`.
         trained: to the end.
         audited: it was condemned, and trained on.
     """
 
     number: int
-    accuracies: Floats
+    log_odds: Floats
     end: float
     features: Floats
     trained: bool
@@ -63,7 +69,7 @@ class SeenCurve:
 
 @dataclass(frozen=True)
 class Correction:
-    """What experience makes of predicted ends.
+    """What experience makes of predicted ends, in log-odds.
 
     Args:
         shift: added to them: trained trials ended so much higher than predicted, on average.
@@ -84,7 +90,7 @@ class CurveStop:
         floor: evaluations before it condemns a trial.
         audit_share: of the condemned that is trained on; 0 also leaves predictions as the model makes them.
         n_startup: trials trained to the end before it condemns any.
-        refit_every: finished trials between two fits.
+        refit_growth: the finished trials grow by this factor between two fits.
     """
 
     def __init__(
@@ -92,17 +98,17 @@ class CurveStop:
         seed: int,
         *,
         learn: bool = True,
-        delta: float = 0.02,
+        delta: float = 0.006,
         floor: int = 6,
         audit_share: float = 0.05,
         n_startup: int = 20,
-        refit_every: int = 50,
+        refit_growth: float = 1.25,
     ) -> None:
         self.seed = seed
         self.learn, self.delta, self.floor = learn, delta, floor
-        self.audit_share, self.n_startup, self.refit_every = audit_share, n_startup, refit_every
+        self.audit_share, self.n_startup, self.refit_growth = audit_share, n_startup, refit_growth
         self._seen: dict[int, SeenCurve] = {}
-        self._unlearned = default_model(N_FEATURES)
+        self._unlearned: CurveModel | None = None
         self._fit: tuple[list[int], CurveModel] | None = None
         self._calibration: tuple[CurveModel, list[int], dict[int, Correction]] | None = None
 
@@ -118,13 +124,16 @@ class CurveStop:
             return going_on
         model = self._model(curves, n_evaluations)
         penalty = penalty_of(trial)
-        seen = make_curves([rewards + penalty], n_evaluations)
+        seen = make_curves([log_odds(rewards + penalty)], n_evaluations)
         means, sds = model.predict_end(features_of(trial)[np.newaxis], seen)
         corrections = self._corrections(curves, model, n_evaluations)
         correction = next(each for n, each in reversed(corrections.items()) if n <= len(rewards))
-        sd = float(sds[0]) * correction.widening
-        predicted = float(means[0]) + correction.shift + mean_gap(curves) - penalty
-        probability = float(ndtr((predicted - incumbent) / sd))
+        mean, spread = float(means[0]) + correction.shift + mean_gap(curves), float(sds[0]) * correction.widening
+        needed = incumbent + penalty
+        lead = (mean - float(log_odds(np.array(needed)))) / spread
+        probability = float(stdtr(DEGREES_OF_FREEDOM, lead)) if needed < 1 else 0.0
+        accuracy = float(expit(mean))
+        predicted, sd = accuracy - penalty, spread * accuracy * (1 - accuracy)
         if probability >= self.delta:
             return Decision(False, predicted, sd, probability)
         audit = bool(np.random.default_rng((self.seed, trial.number)).random() < self.audit_share)
@@ -133,37 +142,44 @@ class CurveStop:
     def _curves(self, trials: Sequence[FrozenTrial]) -> list[SeenCurve]:
         for trial in trials:
             if trial.number not in self._seen:
-                accuracies = observed(trial) + penalty_of(trial)
-                end = final_reward(trial) + penalty_of(trial)
+                course = log_odds(observed(trial) + penalty_of(trial))
+                end = float(log_odds(np.array(final_reward(trial) + penalty_of(trial))))
                 self._seen[trial.number] = SeenCurve(
-                    trial.number, accuracies, end, features_of(trial), not stopped(trial), audited(trial)
+                    trial.number, course, end, features_of(trial), not stopped(trial), audited(trial)
                 )
-        return [curve for trial in trials if len((curve := self._seen[trial.number]).accuracies) > 0]
+        return [curve for trial in trials if len((curve := self._seen[trial.number]).log_odds) > 0]
 
     def _model(self, curves: list[SeenCurve], n_evaluations: int) -> CurveModel:
-        """Fitted afresh every so many finished trials, from the first of them alone: any process fits the same."""
+        """Fitted afresh when there are so many more finished trials, from those alone: any process fits the same."""
         if not self.learn:
+            self._unlearned = self._unlearned or default_model(N_FEATURES, n_evaluations)
             return self._unlearned
-        n = max(len(curves) // self.refit_every * self.refit_every, self.n_startup)
+        n = self._n_fitted(len(curves))
         numbers = [curve.number for curve in curves[:n]]
         if self._fit is None or self._fit[0] != numbers:
-            chosen = _newest_and_best(curves[:n])
-            ends = [curve.accuracies[-1] for curve in curves[:n] if curve.trained]
+            chosen = curves[:n][-_MAX_CURVES:]
+            ends = [curve.log_odds[-1] for curve in curves[:n] if curve.trained]
             self._fit = (
                 numbers,
                 fit_model(
                     np.stack([curve.features for curve in chosen]),
-                    make_curves([curve.accuracies for curve in chosen], n_evaluations),
+                    make_curves([curve.log_odds for curve in chosen], n_evaluations),
                     float(np.mean(ends)),
                 ),
             )
         return self._fit[1]
 
+    def _n_fitted(self, n_curves: int) -> int:
+        n = float(self.n_startup)
+        while n * self.refit_growth <= n_curves:
+            n *= self.refit_growth
+        return int(n)
+
     def _corrections(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> dict[int, Correction]:
         """What predictions are corrected by, from so many evaluations on."""
         if self.audit_share == 0:
             return {self.floor: Correction()}
-        full = [curve for curve in curves if curve.trained and len(curve.accuracies) == n_evaluations]
+        full = [curve for curve in curves if curve.trained and len(curve.log_odds) == n_evaluations]
         full = full[: len(full) // _CALIBRATE_EVERY * _CALIBRATE_EVERY]
         numbers = [curve.number for curve in full]
         if self._calibration is None or self._calibration[0] is not model or self._calibration[1] != numbers:
@@ -180,8 +196,7 @@ def calibrate(
     """How predicted ends erred: their mean error, and what remains of it in predicted standard deviations.
 
     A mean of few is drawn towards 0, the more the fewer they are; the widening is kept within 1/4 and 4. Early
-    predictions err differently from late ones, so each of a few stages has its own: under a falling learning rate
-    curves calm down, while the model knows one noise for all of a curve.
+    predictions err differently from late ones, so each of a few stages has its own.
 
     Args:
         model: predicts.
@@ -198,11 +213,11 @@ def calibrate(
     ends = np.array([curve.end for curve in curves]) - mean_gap(curves)
     weights = np.array([audit_weight if curve.audited else 1.0 for curve in curves])
     n_effective = weights.sum() ** 2 / (weights**2).sum()
-    n_points = len(curves[0].accuracies)
+    n_points = len(curves[0].log_odds)
     corrections = {}
     for n_seen in (int(floor * stage) for stage in _STAGES):
         if n_seen < n_points:
-            beginnings = make_curves([curve.accuracies[:n_seen] for curve in curves], n_points)
+            beginnings = make_curves([curve.log_odds[:n_seen] for curve in curves], n_points)
             means, sds = model.predict_end(features, beginnings)
             shift = float(np.average(ends - means, weights=weights)) * n_effective / (n_effective + _N_DOUBT)
             error = np.sqrt(np.average(((ends - means - shift) / sds) ** 2, weights=weights))
@@ -211,8 +226,8 @@ def calibrate(
 
 
 def mean_gap(curves: Sequence[SeenCurve]) -> float:
-    """How much more the finished network achieves than the last evaluation saw, over the trained curves."""
-    return float(np.mean([curve.end - curve.accuracies[-1] for curve in curves if curve.trained]))
+    """How much more the finished network achieves than the last evaluation saw, log-odds, over the trained curves."""
+    return float(np.mean([curve.end - curve.log_odds[-1] for curve in curves if curve.trained]))
 
 
 def features_of(trial: FrozenTrial) -> Floats:
@@ -235,12 +250,3 @@ def features_of(trial: FrozenTrial) -> Floats:
             np.log(filters[0]),
         ]
     )
-
-
-def _newest_and_best(curves: list[SeenCurve]) -> list[SeenCurve]:
-    if len(curves) <= _MAX_CURVES:
-        return curves
-    half = _MAX_CURVES // 2
-    newest = curves[-half:]
-    best = sorted(curves[:-half], key=lambda curve: -curve.accuracies[-1])[:half]
-    return sorted([*best, *newest], key=lambda curve: curve.number)
