@@ -11,6 +11,7 @@ stopped counts as far as it went: what stopped it was seen of it, so that the li
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,7 @@ class CurveModel:
         return predict_end(self.parameters(features), self.course, curves)
 
 
+@cache
 def default_model(n_features: int, n_points: int) -> CurveModel:
     """The exponential decay with default parameters, and no course."""
     weights = np.zeros((1 + n_features, N_PARAMETERS))

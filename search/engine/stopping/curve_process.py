@@ -31,7 +31,7 @@ MEAN, SPREAD, DECAY_SPREAD, GAMMA = 0, 1, 2, 6
 
 DEFAULTS = np.array([0.94, *np.log([0.3, 0.5, 0.5, 1.0, 0.06, 0.75])])
 """Of the curve of a small network when nothing is known of the data (an accuracy of 0.72); t in full trainings."""
-LOW = np.array([-4.0, *np.log([0.02, 0.02, 0.01, 0.1, 0.01, 0.01])])
+LOW = np.array([-7.0, *np.log([0.02, 0.02, 0.01, 0.1, 0.01, 0.01])])
 HIGH = np.array([7.0, *np.log([3.0, 5.0, 20.0, 20.0, 1.0, 7.0])])
 
 _JITTER = 1e-9

@@ -2,8 +2,10 @@
 
 A trial is condemned when the probability that its final reward beats the best trained one is below a small delta. TSGP
 (Speckhard et al. 2023, section 4) learns the curves' parameters from finished trials; `curve_model` has the model.
-Predictions are of log-odds of accuracies, and their errors are taken as Student's t: ends have wider tails than a
-normal distribution, and a search that gets better moves away from what the model has learned.
+The more of its training a trial has behind it, the smaller is delta, in proportion to what is left: who stops it
+then saves little. Predictions are of log-odds of accuracies, and their errors are taken as Student's t with the predicted
+standard deviation for its scale: ends have wider tails than a normal distribution, and a search that gets better moves
+away from what the model has learned.
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
@@ -37,7 +39,7 @@ N_FEATURES = 6
 DEGREES_OF_FREEDOM = 4.0
 """Of Student's t, which errors of predicted ends are taken to follow."""
 
-_MAX_CURVES = 300
+_MAX_CURVES, _FEWEST_TRAINED = 300, 60
 _N_CALIBRATION, _N_AUDITS = 60, 20
 _CALIBRATE_EVERY = 10
 _N_DOUBT = 5
@@ -86,11 +88,15 @@ class CurveStop:
     Args:
         seed: chooses the audits.
         learn: whether curves teach (TSGP); else the decay has default parameters.
-        delta: a trial whose probability is below is condemned.
+        delta: a trial whose probability is below is condemned at the floor; later, below delta times the share of the
+            evaluations after the floor that is left.
         floor: evaluations before it condemns a trial.
         audit_share: of the condemned that is trained on; 0 also leaves predictions as the model makes them.
-        n_startup: trials trained to the end before it condemns any.
-        refit_growth: the finished trials grow by this factor between two fits.
+        n_startup: trials trained to the end before it condemns any; 1 or more.
+        refit_growth: the finished trials grow by this factor between two fits; above 1.
+
+    Raises:
+        ValueError: one of the last two is too small.
     """
 
     def __init__(
@@ -98,17 +104,18 @@ class CurveStop:
         seed: int,
         *,
         learn: bool = True,
-        delta: float = 0.006,
+        delta: float = 0.012,
         floor: int = 6,
         audit_share: float = 0.05,
         n_startup: int = 20,
         refit_growth: float = 1.25,
     ) -> None:
+        if n_startup < 1 or refit_growth <= 1:
+            raise ValueError(f"n_startup {n_startup} is below 1, or refit_growth {refit_growth} not above 1")
         self.seed = seed
         self.learn, self.delta, self.floor = learn, delta, floor
         self.audit_share, self.n_startup, self.refit_growth = audit_share, n_startup, refit_growth
         self._seen: dict[int, SeenCurve] = {}
-        self._unlearned: CurveModel | None = None
         self._fit: tuple[list[int], CurveModel] | None = None
         self._calibration: tuple[CurveModel, list[int], dict[int, Correction]] | None = None
 
@@ -129,12 +136,11 @@ class CurveStop:
         corrections = self._corrections(curves, model, n_evaluations)
         correction = next(each for n, each in reversed(corrections.items()) if n <= len(rewards))
         mean, spread = float(means[0]) + correction.shift + mean_gap(curves), float(sds[0]) * correction.widening
-        needed = incumbent + penalty
-        lead = (mean - float(log_odds(np.array(needed)))) / spread
-        probability = float(stdtr(DEGREES_OF_FREEDOM, lead)) if needed < 1 else 0.0
+        probability = _probability(mean, spread, incumbent + penalty)
         accuracy = float(expit(mean))
         predicted, sd = accuracy - penalty, spread * accuracy * (1 - accuracy)
-        if probability >= self.delta:
+        left = (n_evaluations - len(rewards)) / (n_evaluations - self.floor)
+        if not probability < self.delta * left:
             return Decision(False, predicted, sd, probability)
         audit = bool(np.random.default_rng((self.seed, trial.number)).random() < self.audit_share)
         return Decision(not audit, predicted, sd, probability, condemned=True)
@@ -152,12 +158,11 @@ class CurveStop:
     def _model(self, curves: list[SeenCurve], n_evaluations: int) -> CurveModel:
         """Fitted afresh when there are so many more finished trials, from those alone: any process fits the same."""
         if not self.learn:
-            self._unlearned = self._unlearned or default_model(N_FEATURES, n_evaluations)
-            return self._unlearned
+            return default_model(N_FEATURES, n_evaluations)
         n = self._n_fitted(len(curves))
         numbers = [curve.number for curve in curves[:n]]
         if self._fit is None or self._fit[0] != numbers:
-            chosen = curves[:n][-_MAX_CURVES:]
+            chosen = _teachers(curves[:n])
             ends = [curve.log_odds[-1] for curve in curves[:n] if curve.trained]
             self._fit = (
                 numbers,
@@ -188,6 +193,20 @@ class CurveStop:
             corrections = calibrate(model, chosen, self.floor, 1 / self.audit_share)
             self._calibration = (model, numbers, corrections)
         return self._calibration[2]
+
+
+def _teachers(curves: list[SeenCurve]) -> list[SeenCurve]:
+    """The newest; with older ones that were trained to the end where few of the newest were."""
+    older, newest = curves[:-_MAX_CURVES], curves[-_MAX_CURVES:]
+    n_missing = _FEWEST_TRAINED - sum(curve.trained for curve in newest)
+    return [*[curve for curve in older if curve.trained][-n_missing:], *newest] if n_missing > 0 else newest
+
+
+def _probability(mean: float, spread: float, needed: float) -> float:
+    """That an accuracy whose log-odds are predicted exceeds what is needed."""
+    if not 0 < needed < 1:
+        return float(needed <= 0)
+    return float(stdtr(DEGREES_OF_FREEDOM, (mean - float(log_odds(np.array(needed)))) / spread))
 
 
 def calibrate(

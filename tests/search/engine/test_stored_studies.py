@@ -15,7 +15,7 @@ from search.engine.stopping.curve_stop import CurveStop
 
 
 def rule() -> CurveStop:
-    return CurveStop(1, n_startup=5, refit_every=5)
+    return CurveStop(1, n_startup=5, refit_growth=1.2)
 
 
 @pytest.mark.parametrize("name", ["hyperfirefly", "known-penalty"])
