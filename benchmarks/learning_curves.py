@@ -86,6 +86,16 @@ def ridge(known: Floats, curves: Floats, rows: NDArray[np.intp]) -> Fitted:
     return predict
 
 
+def by_folds(fitted: list[tuple[NDArray[np.intp], Fitted]], curves: Floats, seen: int) -> tuple[Floats, Floats]:
+    """Predicted means, and errors in predicted standard deviations (not a number where there are none)."""
+    means, z = np.empty(len(curves)), np.full(len(curves), np.nan)
+    for tests, predict in fitted:
+        means[tests], sds = predict(tests, seen)
+        if sds is not None:
+            z[tests] = (curves[tests, -1] - means[tests]) / sds
+    return means, z
+
+
 METHODS = {"tsgp": tsgp, "decay": decay, "last value": last_value, "ridge": ridge}
 
 
@@ -100,6 +110,8 @@ def main() -> None:
     groups = np.unique([row.architecture.architecture_hash for row in trainings.rows], return_inverse=True)[1]
     folds = list(grouped_folds(groups, 1))
     shown = [seen for seen in SEEN if seen < curves.shape[1]]
+    if not shown:
+        parser.error(f"curves of {curves.shape[1]} evaluations are too short to predict anything")
     errors = new_table(
         f"RMSE of the accuracy at the end, {len(curves)} trainings on {trainings.data}, after evaluations",
         ("method", *map(str, shown)),
@@ -112,19 +124,12 @@ def main() -> None:
     )
     for name, method in METHODS.items():
         fitted = [(fold.test, method(known, curves, fold.train)) for fold in folds]
-        rmse, beyond = [], []
-        for seen in shown:
-            means, z = np.empty(len(curves)), np.full(len(curves), np.nan)
-            for tests, predict in fitted:
-                means[tests], sds = predict(tests, seen)
-                if sds is not None:
-                    z[tests] = (curves[tests, -1] - means[tests]) / sds
-            rmse.append(f"{np.sqrt(np.mean((expit(means) - expit(curves[:, -1])) ** 2)):.4f}")
+        predicted = [by_folds(fitted, curves, seen) for seen in shown]
+        ends = expit(curves[:, -1])
+        errors.add_row(name, *(f"{np.sqrt(np.mean((expit(means) - ends) ** 2)):.4f}" for means, _ in predicted))
+        if all(np.isfinite(z).all() for _, z in predicted):
             limits = -ndtri(RARE), -stdtrit(DEGREES_OF_FREEDOM, RARE)
-            beyond.append(", ".join(f"{np.mean(z > limit):.1%}" for limit in limits))
-        errors.add_row(name, *rmse)
-        if sds is not None:
-            tails.add_row(name, *beyond)
+            tails.add_row(name, *(", ".join(f"{np.mean(z > limit):.1%}" for limit in limits) for _, z in predicted))
     print_table(errors)
     print_table(tails)
 

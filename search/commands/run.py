@@ -57,7 +57,7 @@ Again = Annotated[
 ]
 AgainTable = Annotated[
     Path | None,
-    typer.Option("--again-table", help="The same of a table that `search trainings` wrote, the most accurate first."),
+    typer.Option("--again-table", help="The same of a table from `search trainings`, the most accurate first."),
 ]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
 EffortName = Annotated[
@@ -134,17 +134,17 @@ def init(
 
     Exit codes: as `search run`.
     """
-    from search.engine.encoding import params_of
+    from search.studies.again import most_accurate, trained_before
     from search.studies.start import Asked, start_study
-    from search.studies.storage import default_url, queue, trained_before
-    from search.surrogate.trainings import most_accurate, read_trainings
+    from search.studies.storage import default_url, queue
+    from search.surrogate.trainings import read_trainings
 
     asked = Asked(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
     queued = [] if again is None else trained_before(storage or default_url(db), again, space, seed)
     if again_table is not None:
-        queued += [params_of(each) for each in most_accurate(read_trainings(again_table), space)]
+        queued += most_accurate(read_trainings(again_table), space, seed)
     with start_study(asked, say) as started:
         queue(started.study, started.url, queued)
         typer.echo(f"study {study} stands at {started.shown_url}")

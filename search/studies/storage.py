@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from db.studies import check_same_settings
-from search.errors import BadTrainings, StorageUnusable, StudyMissing
+from search.errors import StorageUnusable, StudyMissing
 from search.studies.settings import StudySettings
 
 _SETTINGS = "settings"
@@ -133,33 +133,6 @@ def load_study(url: str, name: str) -> Any:
             _close(storage)
             raise
         return study
-
-
-def trained_before(url: str, name: str, space: str, seed: int) -> list[dict[str, Any]]:
-    """The architectures that a study of the storage has trained, as parameters, in its order.
-
-    Args:
-        space: in which they are to be trained again.
-        seed: from which.
-
-    Raises:
-        StudyMissing: there is no such study.
-        BadTrainings: it is of another space, or of the same seed.
-    """
-    from search.engine.record import trained
-
-    study = load_study(url, name)
-    try:
-        theirs = settings_of(study)
-        if theirs.space != space:
-            raise BadTrainings(f"study {name} is in {theirs.space}, not in {space}", "name a study of this space")
-        if theirs.seed == seed:
-            hint = f"choose another seed for this study, say --seed {seed + 1}"
-            raise BadTrainings(f"study {name} has seed {seed} too: every training would come out the same", hint)
-        with storage_troubles(url):
-            return [dict(trial.params) for trial in trained(study)]
-    finally:
-        close_study(study)
 
 
 def queue(study: Any, url: str, params: list[dict[str, Any]]) -> None:

@@ -125,7 +125,7 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
 
 
 def _luck(targets: Floats, groups: Indices) -> Luck | None:
-    """Over the trainings after an architecture's first, where there are at least two of these; else over both.
+    """Over the trainings after an architecture's first row, where there are at least two of these; else over both.
 
     Who trains networks again mostly takes those whose first training went well: against that one, the others are worse
     by the choice.

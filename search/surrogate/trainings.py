@@ -138,22 +138,6 @@ def merged(tables: Sequence[Trainings]) -> Trainings:
     return replace(tables[0], rows=tuple(rows.values()))
 
 
-def most_accurate(trainings: Trainings, space: str) -> list[Architecture]:
-    """The architectures of a table, each once, by falling accuracy of their best training.
-
-    Args:
-        trainings: the table.
-        space: that it must be of.
-
-    Raises:
-        BadTrainings: it is of another.
-    """
-    if trainings.space != space:
-        raise BadTrainings(f"the trainings are in {trainings.space}, not in {space}", "give a table of this space")
-    rows = sorted(trainings.rows, key=lambda row: -row.accuracy)
-    return list({row.architecture.architecture_hash: row.architecture for row in rows}.values())
-
-
 _HINT = "a table of trainings is what `search trainings --study NAME --out FILE` writes"
 
 

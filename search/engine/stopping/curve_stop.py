@@ -3,9 +3,9 @@
 A trial is condemned when the probability that its final reward beats the best trained one is below a small delta. TSGP
 (Speckhard et al. 2023, section 4) learns the curves' parameters from finished trials; `curve_model` has the model.
 The more of its training a trial has behind it, the smaller is delta, in proportion to what is left: who stops it
-then saves little. Predictions are of log-odds of accuracies, and their errors are taken as Student's t with the predicted
-standard deviation for its scale: ends have wider tails than a normal distribution, and a search that gets better moves
-away from what the model has learned.
+then saves little. Predictions are of log-odds of accuracies, and their errors are taken as Student's t with the
+predicted standard deviation for its scale: ends have wider tails than a normal distribution, and a search that gets
+better moves away from what the model has learned.
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
 the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
@@ -162,7 +162,7 @@ class CurveStop:
         n = self._n_fitted(len(curves))
         numbers = [curve.number for curve in curves[:n]]
         if self._fit is None or self._fit[0] != numbers:
-            chosen = _teachers(curves[:n])
+            chosen = teachers(curves[:n])
             ends = [curve.log_odds[-1] for curve in curves[:n] if curve.trained]
             self._fit = (
                 numbers,
@@ -195,7 +195,7 @@ class CurveStop:
         return self._calibration[2]
 
 
-def _teachers(curves: list[SeenCurve]) -> list[SeenCurve]:
+def teachers(curves: list[SeenCurve]) -> list[SeenCurve]:
     """The newest; with older ones that were trained to the end where few of the newest were."""
     older, newest = curves[:-_MAX_CURVES], curves[-_MAX_CURVES:]
     n_missing = _FEWEST_TRAINED - sum(curve.trained for curve in newest)

@@ -19,10 +19,12 @@ from surrogate_specimens import made_up_table, made_up_trainings
 
 from predictor.artefact import load
 from search import cli
+from search.architecture import Architecture
 from search.engine.encoding import params_of
 from search.spaces import AUDIO_1D, AUDIO_2D
+from search.studies.loop import training_seed
 from search.studies.storage import load_study
-from search.surrogate.trainings import read_trainings
+from search.surrogate.trainings import read_trainings, write_trainings
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +323,7 @@ def test_networks_of_a_study_are_trained_again_from_other_seeds(
 
 
 def test_networks_of_a_table_are_trained_again_the_most_accurate_first(
-    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = made_up_table(tmp_path / "trainings.csv")
     common = ["--study", "tops", "--predictor", str(predictor), "--surrogate", str(table)]
@@ -330,11 +332,31 @@ def test_networks_of_a_table_are_trained_again_the_most_accurate_first(
     rows = sorted(made_up_trainings().rows, key=lambda row: -row.accuracy)
     expected = [params_of(row.architecture) for row in rows[:3]]
     assert [trial.params for trial in load_study("sqlite:///lab.trials.db", "tops").trials[:3]] == expected
-    capsys.readouterr()
-    other = ["--study", "other", "--space", "audio1d", "--again-table", str(table), "--predictor", str(predictor)]
-    assert search(monkeypatch, "init", *other) == cli.BAD_INPUT
+
+
+def test_a_table_whose_trainings_would_come_out_the_same_or_cannot_be_repeated_is_refused(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = made_up_trainings()
+    first = good.rows[0]
+    other_options = Architecture(
+        "audio2d", first.architecture.blocks, AUDIO_2D.set_options({"dw_stride": "before_pointwise"})
+    )
+    same_seed = replace(first, seed=training_seed(4, first.architecture))
+    tables = {
+        "holds no training": replace(good, rows=()),
+        "has seed 4 too": replace(good, rows=(*good.rows, same_seed)),
+        "other options": replace(good, rows=(*good.rows, replace(first, architecture=other_options))),
+    }
+    common = ["--study", "other", "--predictor", str(predictor), "--seed", "4"]
+    for said, trainings in tables.items():
+        write_trainings(tmp_path / "t.csv", trainings)
+        assert search(monkeypatch, "init", *common, "--again-table", "t.csv") == cli.BAD_INPUT
+        assert said in capsys.readouterr().err
+    write_trainings(tmp_path / "t.csv", good)
+    assert search(monkeypatch, "init", *common, "--space", "audio1d", "--again-table", "t.csv") == cli.BAD_INPUT
     assert "the trainings are in audio2d, not in audio1d" in capsys.readouterr().err
-    assert search(monkeypatch, "best", "--study", "other") == cli.BAD_INPUT
+    assert search(monkeypatch, "best", "--study", "other") != 0
 
 
 def test_few_trainings_are_a_table_of_which_nothing_is_said_yet(

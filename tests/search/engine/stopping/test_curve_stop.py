@@ -17,7 +17,15 @@ from search.engine.algorithms import build_sampler
 from search.engine.record import best_trained, final_reward, penalty_of
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
-from search.engine.stopping.curve_stop import N_FEATURES, Correction, CurveStop, SeenCurve, calibrate, features_of
+from search.engine.stopping.curve_stop import (
+    N_FEATURES,
+    Correction,
+    CurveStop,
+    SeenCurve,
+    calibrate,
+    features_of,
+    teachers,
+)
 from search.engine.stopping.rule import Decision, MedianStop, StopRule
 
 
@@ -231,3 +239,56 @@ def test_the_median_rule_stops_what_is_below_the_middle_of_the_running_averages(
     assert not decision([0.0] * 5).stop
     assert not decision([0.0] * 10).stop
     assert decision([0.1] * 6).predicted == pytest.approx(0.1 + 0.7 * 0.4)
+
+
+def decision_of(study: Study, rewards: list[float], penalty: float = 0.0) -> Decision:
+    """Of a trial with the blocks and costs of the first one."""
+    first = study.trials[0]
+    running = create_trial(
+        state=TrialState.RUNNING,
+        params=first.params,
+        distributions=first.distributions,
+        intermediate_values=dict(enumerate(rewards, start=1)),
+        user_attrs={**first.user_attrs, "penalty": penalty},
+    )
+    running.number = len(study.trials)
+    return CurveStop(1, audit_share=0.0).decide(study, running, 20)
+
+
+def test_what_cannot_win_or_lose_whatever_its_accuracy_is_known_without_a_curve() -> None:
+    study, _ = searched(CurveStop(1), n=30)
+    promising = [0.7, 0.8, 0.85, 0.9, 0.93, 0.95]
+    assert not decision_of(study, promising).condemned
+    assert decision_of(study, [each - 0.6 for each in promising], penalty=0.6).probability == 0
+    assert decision_of(study, [each + 2.0 for each in promising], penalty=-2.0).probability == 1
+
+
+def test_the_less_is_left_to_save_the_less_probable_a_condemned_trial_must_be() -> None:
+    study, _ = searched(CurveStop(1), n=60)
+    best = best_trained(study)
+    assert best is not None
+    late = [decision_of(study, [final_reward(best) - gap] * 18) for gap in np.linspace(-0.03, 0.02, 101)]
+    between = [each for each in late if 0.012 * 2 / 14 < each.probability < 0.012]
+    assert between
+    assert not any(each.condemned for each in between)
+    assert all(each.condemned == (each.probability < 0.012 * 2 / 14) for each in late)
+    early = [decision_of(study, [final_reward(best) - gap] * 6) for gap in np.linspace(-0.3, 0.0, 61)]
+    assert any(each.condemned for each in early)
+    assert all(each.condemned == (each.probability < 0.012) for each in early)
+
+
+def test_a_setting_that_would_never_end_is_refused() -> None:
+    for wrong in ({"n_startup": 0}, {"refit_growth": 1.0}):
+        with pytest.raises(ValueError, match="not above 1"):
+            CurveStop(1, **wrong)
+
+
+def test_few_trained_curves_among_the_newest_are_joined_by_older_ones() -> None:
+    values, _ = decaying(500, seed=5)
+    curves = [
+        SeenCurve(i, c if i < 150 else c[:6], float(c[-1]), np.zeros(N_FEATURES), i < 150, False)
+        for i, c in enumerate(values)
+    ]
+    chosen = [curve.number for curve in teachers(curves)]
+    assert chosen == [*range(90, 150), *range(200, 500)]
+    assert [curve.number for curve in teachers(curves[:150])] == list(range(150))
