@@ -10,8 +10,9 @@ seed changes over, the hybrid's line answers for both.
 With --trainings, a table that `search trainings` has written, accuracies and learning curves come from a model of
 real trainings, and energies from the predictor in --predictor, by default that of benchmarks/data; without it a formula
 is used, and TOY stands wherever it prints. Rules are compared on one algorithm, evolution unless another is given;
-where algorithms are compared, every trial is trained to the end. What an algorithm adds to a simpler one is printed
-as the difference on the same seeds. Asserts nothing.
+where algorithms are compared, every trial is trained to the end. A rule costs reward twice: by what it stops, and by
+what a search makes of predictions in the place of rewards; --rules-algorithm evolution+replay shows the first alone.
+What an algorithm adds to a simpler one is printed as the difference on the same seeds. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sa
 from search.engine.encoding import Encoding
 from search.engine.record import best_reward, best_trained, final_reward, finished
 from search.engine.stopping.curve_stop import CurveStop
-from search.engine.stopping.rule import StopRule
+from search.engine.stopping.rule import NeverStop, StopRule
 from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
 from search.engine.surrogate import Surrogate, SurrogateObjective
 from search.engine.trials import run_trial
@@ -56,6 +57,7 @@ MARKS = (100, 300, 500, 1000, 2000)
 DEFAULT_OUT = Path("build/search_algorithms.jsonl")
 PREDICTOR = Path(__file__).parent / "data" / "energy_model"
 HOPELESS_SUFFIX = "+skip"
+REPLAYED_SUFFIX = "+replay"
 COMPARISONS = (
     ("hyperfirefly", "random"),
     ("hyperfirefly", "tpe"),
@@ -72,8 +74,10 @@ COMPARISONS = (
 class Job:
     """One study.
 
-    `algorithm` may end in +skip: hopeless proposals are not trained. `rule` may end in @ and the probability below
-    which it condemns. `trainings` and `predictor` are paths, None of the formula: what is in them tells studies apart.
+    `algorithm` may end in +skip: hopeless proposals are not trained; or in +replay: it proposes what it would without a
+    rule, each training with the same luck, so that only what the rule stops is lost. `rule` may end in @ and the
+    probability below which it condemns. `trainings` and `predictor` are paths, None of the formula: what is in them
+    tells studies apart.
     """
 
     algorithm: str
@@ -133,18 +137,10 @@ def run(job: Job) -> dict[str, Any]:
     surrogate = load_surrogate(job.space, job.reward, job.trainings, job.predictor)
     objective = SurrogateObjective(surrogate, reward_named(job.reward), job.seed)
     encoding = Encoding(space_named(job.space))
-    settings = Settings(
-        encoding,
-        job.seed,
-        objective.penalties,
-        skip_hopeless=job.algorithm.endswith(HOPELESS_SUFFIX),
-        switch_at=job.switch_at,
-    )
-    sampler = build_sampler(job.algorithm.removesuffix(HOPELESS_SUFFIX), settings)
-    suggestions = Suggestions()
-    sampler.sample_relative = suggestions.around(sampler.sample_relative)  # type: ignore[method-assign]
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study, suggestions = new_study(job, encoding, objective)
     rule = stop_rule(job.rule, job.seed)
+    if job.algorithm.endswith(REPLAYED_SUFFIX):
+        study = with_proposals_of(study, job.n_trials, encoding, objective)
     rewards, told_rewards, suggestion_ms, n_made, n_wronged = {}, {}, {}, 0, 0
     start_s = time.process_time()
     for number in range(1, job.n_trials + 1):
@@ -169,6 +165,33 @@ def run(job: Job) -> dict[str, Any]:
         "n_wronged": n_wronged,
         "cpu_s": time.process_time() - start_s,
     }
+
+
+def new_study(job: Job, encoding: Encoding, objective: SurrogateObjective) -> tuple[optuna.Study, Suggestions]:
+    """A study of the job's algorithm, and the times of its proposals as they come."""
+    settings = Settings(
+        encoding,
+        job.seed,
+        objective.penalties,
+        skip_hopeless=job.algorithm.endswith(HOPELESS_SUFFIX),
+        switch_at=job.switch_at,
+    )
+    sampler = build_sampler(job.algorithm.removesuffix(HOPELESS_SUFFIX).removesuffix(REPLAYED_SUFFIX), settings)
+    suggestions = Suggestions()
+    sampler.sample_relative = suggestions.around(sampler.sample_relative)  # type: ignore[method-assign]
+    return optuna.create_study(direction="maximize", sampler=sampler), suggestions
+
+
+def with_proposals_of(
+    study: optuna.Study, n_trials: int, encoding: Encoding, objective: SurrogateObjective
+) -> optuna.Study:
+    """A new study whose trials are those that the given one makes without a rule."""
+    for _ in range(n_trials):
+        run_trial(study, encoding, objective, NeverStop())
+    replayed = optuna.create_study(direction="maximize")
+    for trial in finished(study):
+        replayed.enqueue_trial(trial.params)
+    return replayed
 
 
 def stop_rule(name: str, seed: int) -> StopRule:
@@ -324,7 +347,9 @@ def parse_arguments() -> argparse.Namespace:
     known = [name for name in ALGORITHM_NAMES if name != PARETO]
     parser.add_argument("--algorithms", nargs="*", default=known, help="names, +skip behind one: hopeless not trained")
     parser.add_argument("--rules", nargs="*", default=list(STOP_RULE_NAMES), help="names; tsgp@0.1 sets delta")
-    parser.add_argument("--rules-algorithm", default="evolution", help="that proposes while rules are compared")
+    parser.add_argument(
+        "--rules-algorithm", default="evolution", help="that proposes for the rules; +replay: as without"
+    )
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--limit", nargs="*", default=[], metavar="NAME=TRIALS", help="fewer trials for an algorithm")
     parser.add_argument("--rule-trials", type=int, default=500)
