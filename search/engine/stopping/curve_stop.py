@@ -104,7 +104,7 @@ class CurveStop:
         seed: int,
         *,
         learn: bool = True,
-        delta: float = 0.008,
+        delta: float = 0.01,
         floor: int = 6,
         audit_share: float = 0.05,
         n_startup: int = 20,

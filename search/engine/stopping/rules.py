@@ -4,7 +4,7 @@
 |---|---|---|
 | none | every trial is trained to the end | |
 | median | below the median of running averages (Golovin et al. 2017) | 6 evaluations, 5 trained trials first |
-| decay | predicted end by an exponential decay with default parameters | 6 evaluations, delta 0.8 %, 5 % audits |
+| decay | predicted end by an exponential decay with default parameters | 6 evaluations, delta 1 %, 5 % audits |
 | tsgp | predicted end by course and parameters of curves learned from finished trials | the same, refitted |
 """
 

@@ -268,13 +268,13 @@ def test_the_less_is_left_to_save_the_less_probable_a_condemned_trial_must_be() 
     best = best_trained(study)
     assert best is not None
     late = [decision_of(study, [final_reward(best) - gap] * 18) for gap in np.linspace(-0.03, 0.02, 101)]
-    between = [each for each in late if 0.008 * 2 / 14 < each.probability < 0.008]
+    between = [each for each in late if 0.01 * 2 / 14 < each.probability < 0.01]
     assert between
     assert not any(each.condemned for each in between)
-    assert all(each.condemned == (each.probability < 0.008 * 2 / 14) for each in late)
+    assert all(each.condemned == (each.probability < 0.01 * 2 / 14) for each in late)
     early = [decision_of(study, [final_reward(best) - gap] * 6) for gap in np.linspace(-0.3, 0.0, 61)]
     assert any(each.condemned for each in early)
-    assert all(each.condemned == (each.probability < 0.008) for each in early)
+    assert all(each.condemned == (each.probability < 0.01) for each in early)
 
 
 def test_a_setting_that_would_never_end_is_refused() -> None:
