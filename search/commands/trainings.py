@@ -76,4 +76,5 @@ def _print_quality(everything: Trainings) -> None:
 def _luck_text(luck: Luck | None) -> str:
     if luck is None:
         return "unknown: train networks again with `search init --again` or `--again-table`"
-    return f"{luck.accuracy_sd:.4f} of the accuracy, {luck.log_odds_sd:.3f} of its log-odds ({luck.n_free} free)"
+    sds = f"{luck.accuracy_sd:.4f} of the accuracy, {luck.log_odds_sd:.3f} of its log-odds"
+    return f"{sds} ({luck.n_free} degrees of freedom)"
