@@ -352,7 +352,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--limit", nargs="*", default=[], metavar="NAME=TRIALS", help="fewer trials for an algorithm")
-    parser.add_argument("--rule-trials", type=int, default=500)
+    parser.add_argument("--rule-trials", type=int, default=2000)
     parser.add_argument("--switch-at", type=int, default=1000, help="of the hybrid")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--space", default=SPACES[0].name)
