@@ -107,8 +107,7 @@ def main() -> None:
     trainings = read_trainings(arguments.trainings)
     known = features(trainings, arguments.predictor)
     curves = log_odds(np.array([row.curve for row in trainings.rows]))
-    groups = np.unique([row.architecture.architecture_hash for row in trainings.rows], return_inverse=True)[1]
-    folds = list(grouped_folds(groups, 1))
+    folds = list(grouped_folds(trainings.groups, 1))
     shown = [seen for seen in SEEN if seen < curves.shape[1]]
     if not shown:
         parser.error(f"curves of {curves.shape[1]} evaluations are too short to predict anything")

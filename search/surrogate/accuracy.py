@@ -114,7 +114,7 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     schema = FeatureSchema.of(FeatureTable(feature_columns([*architectures, *specimens])))
     matrix = schema.encode(FeatureTable(feature_columns(architectures)))
     targets = np.array([row.accuracy for row in trainings.rows])
-    groups = np.unique([each.architecture_hash for each in architectures], return_inverse=True)[1]
+    groups = trainings.groups
     recipes = (recipe_named(only),) if only else RECIPES
     judged = [_by_folds(each, schema, matrix, targets, groups, seed) for each in recipes]
     judged.sort(key=lambda each: -each.folds.r2)

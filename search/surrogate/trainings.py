@@ -18,6 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search.architecture import Architecture, parse
 from search.errors import BadTrainings, StableError
 from search.spaces import space_named
@@ -68,6 +71,12 @@ class Trainings:
     def n_architectures(self) -> int:
         """How many different ones were trained."""
         return len({row.architecture.architecture_hash for row in self.rows})
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """Which rows are of the same architecture, (n,): what folds keep together."""
+        hashes = [row.architecture.architecture_hash for row in self.rows]
+        return np.unique(hashes, return_inverse=True)[1].astype(np.intp)
 
 
 def write_trainings(path: Path, trainings: Trainings) -> None:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 N_PARAMETERS = 7
-MEAN, SPREAD, DECAY_SPREAD, GAMMA = 0, 1, 2, 6
+MEAN, DECAY_SPREAD, GAMMA = 0, 2, 6
 
 DEFAULTS = np.array([0.94, *np.log([0.3, 0.5, 0.5, 1.0, 0.06, 0.75])])
 """Of the curve of a small network when nothing is known of the data (an accuracy of 0.72); t in full trainings."""
@@ -51,9 +51,6 @@ class Curves:
     times: Floats
     values: Floats
     seen: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True, eq=False)

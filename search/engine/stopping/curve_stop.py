@@ -149,7 +149,7 @@ class CurveStop:
         for trial in trials:
             if trial.number not in self._seen:
                 course = log_odds(observed(trial) + penalty_of(trial))
-                end = float(log_odds(np.array(final_reward(trial) + penalty_of(trial))))
+                end = float(log_odds(final_reward(trial) + penalty_of(trial)))
                 self._seen[trial.number] = SeenCurve(
                     trial.number, course, end, features_of(trial), not stopped(trial), audited(trial)
                 )
@@ -206,7 +206,7 @@ def _probability(mean: float, spread: float, needed: float) -> float:
     """That an accuracy whose log-odds are predicted exceeds what is needed."""
     if not 0 < needed < 1:
         return float(needed <= 0)
-    return float(stdtr(DEGREES_OF_FREEDOM, (mean - float(log_odds(np.array(needed)))) / spread))
+    return float(stdtr(DEGREES_OF_FREEDOM, (mean - float(log_odds(needed))) / spread))
 
 
 def calibrate(
