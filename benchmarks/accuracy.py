@@ -14,12 +14,13 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from truth_comparison import Accuracy, Comparison, compare, read_truths, summarise
+
 from db.database import open_database
 from db.results import result_rows
-from lab import campaign as campaigns
-from lab.profile import parse_profile
-from lab.truth_comparison import Accuracy, Comparison, compare, read_truths, summarise
-from lab.wanted import Wanted, plan_of
+from lab.campaign import campaign as campaigns
+from lab.campaign.request import Wanted, plan_of
+from lab.profile.profile import parse_profile
 
 
 def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[Comparison], dict[str, int]]:

@@ -16,7 +16,7 @@ import numpy as np
 from nasbench201 import read
 
 from db.database import open_database
-from lab.feature_rows import measured_visits, paper_features
+from lab.prediction.features import measured_visits, paper_features
 from predictor.metrics import score
 from predictor.models import BOOSTING
 from predictor.predictor import fit_model

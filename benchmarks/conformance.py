@@ -2,7 +2,7 @@
 
     python benchmarks/conformance.py [--adbd FOLDER]
 
-fake         hardware/sim/adb_server.py alone
+fake         hardware/sim/phone/fake_adb_server.py alone
 real server  the `adb` of this computer (or the one that adbutils brings) in front of a simulated phone
 real adbd    the same in front of Debian's adbd, in a network and mount namespace of its own; needs Linux, root, and
              --adbd, a folder that the package `adbd` and what it depends on were unpacked into
@@ -27,14 +27,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import adbutils
+from adb_daemon import AdbDaemon
+from adb_suite import STEPS, Surroundings, run_suite
 
-from hardware.adb import AdbLink
-from hardware.adb_server import start_server
-from hardware.bench import SimulationSettings
+from hardware.android.adb_link import AdbLink
+from hardware.android.adb_server import start_server
 from hardware.clock import RealClock
-from hardware.sim.adb_daemon import AdbDaemon
-from hardware.sim.adb_suite import STEPS, Surroundings, run_suite
 from hardware.sim.constants import pixel4xl
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
 
 HERE = Path(__file__).resolve().parent

@@ -19,19 +19,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from raw_graph import convert_network
 from rich.console import Console
 from rich.table import Table
 
-from search.architecture import Architecture
-from search.graph import build_graph
-from search.spaces import SPACES
+from search.networks.architecture import Architecture
+from search.networks.graph import build_graph
+from search.networks.spaces import SPACES
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize, write_tflite
 from search.training.convert import convert_quantization_aware
 from search.training.framework import keras
 from search.training.keras_network import build_keras
 from search.training.quantization_aware import quantize, randomise
-from search.training.raw_graph import convert_network
 from search.training.trained_network import trained_network
 
 CAMPAIGN = 15_000

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "hardw
 from meter_rig import build
 from package_engine import as_read, run_engine
 
-from hardware.monsoon_packets import RATE_HZ, SLOT_BYTES, HvpmDecoder, HvpmScale
+from hardware.monsoon.hvpm_packets import RATE_HZ, SLOT_BYTES, HvpmDecoder, HvpmScale
 
 _DURATION_S = 40.0
 _N_ENGINE_SAMPLES = 100_000

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import select
+from truth_comparison import TruthMissing, compare, read_truths
 
 import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
@@ -38,15 +39,14 @@ from db.results import result_rows
 from db.schema import Energy, Task, Visit, Window
 from hardware.errors import HardwareError
 from hardware.sim.constants import pixel4xl
-from hardware.sim.faults import FAULTS
+from hardware.sim.faults.catalogue import FAULTS
 from hardware.sim.simulated_bench import SimulatedBench
 from hardware.sim.tflite_cost import cost_of, read_work
-from lab.audit import audit
-from lab.campaign import CampaignPlan, measure
+from lab.campaign.campaign import CampaignPlan, measure
+from lab.campaign.tasks import canary_tasks, sampled_tasks
 from lab.errors import LabError
-from lab.plan import canary_tasks, sampled_tasks
-from lab.profile import parse_profile
-from lab.truth_comparison import TruthMissing, compare, read_truths
+from lab.profile.profile import parse_profile
+from lab.review.audit import audit
 
 RESULTS = Path(__file__).with_name("results") / "fault_matrix.csv"
 N_MODELS, MOST_STARTS = 6, 8
@@ -158,7 +158,7 @@ def one_bench(struck: Path) -> Iterator[list[SimulatedBench]]:
             really_close = bench.close
             bench.close = bench.time.close_stream  # type: ignore[method-assign]
             bench.really_close = really_close  # type: ignore[attr-defined]
-            bench.faults.on_strike = lambda name: _append(struck, name)
+            bench.faults.on_injection = lambda name: _append(struck, name)
             benches.append(bench)
         return benches[0]
 

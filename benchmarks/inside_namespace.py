@@ -14,16 +14,16 @@ import time
 from pathlib import Path
 
 import adbutils
+from adb_suite import Surroundings, run_suite
 
-from hardware.adb import AdbLink
-from hardware.benchmark_tool import ToolFailure, read_output
+from hardware.android.adb_link import AdbLink
+from hardware.android.benchmark_tool import ToolFailure, read_output
+from hardware.android.pixel import Pixel
+from hardware.android.runner_journal import read_report
 from hardware.clock import RealClock
 from hardware.phone import ClockLock, QueuedModel, QueueTiming, ToolFlags
-from hardware.pixel import Pixel
-from hardware.runner_journal import read_report
-from hardware.sim.adb_suite import Surroundings, run_suite
-from search.baselines import BASELINES
-from search.spaces import TABLE_2
+from search.networks.baselines import BASELINES
+from search.networks.spaces import TABLE_2
 from search.tflite.writer import write_tflite
 
 HOST = "127.0.0.1"

@@ -26,13 +26,13 @@ from sklearn.preprocessing import StandardScaler  # noqa: TID253
 from predictor.artefact import load
 from predictor.split import grouped_folds
 from search.commands.terminal import new_table, print_table
+from search.costs import KnownCosts
 from search.engine.encoding import params_of
+from search.engine.log_odds import log_odds
+from search.engine.reward import REWARDS, reward_named
 from search.engine.stopping.curve_model import default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.curve_stop import DEGREES_OF_FREEDOM, N_FEATURES, features_of
-from search.log_odds import log_odds
-from search.reward import REWARDS, reward_named
-from search.studies.costs import KnownCosts
 from search.surrogate.trainings import Trainings, read_trainings
 
 Floats = NDArray[np.float64]

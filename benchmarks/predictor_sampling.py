@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from db.database import open_database
-from lab.feature_rows import measured_visits, paper_features
+from lab.prediction.features import measured_visits, paper_features
 from predictor.evaluation import evaluate
 from predictor.metrics import score
 from predictor.models import FOREST
@@ -27,7 +27,7 @@ from predictor.split import held_out
 from predictor.suggestion import SPACE_FILLING_UNTIL, suggest
 from predictor.table import Indices, Measurements
 from predictor.two_stage import Budget, evaluate_two_stage
-from search.features import COSTS, GRAPH_COUNTS
+from search.networks.features import COSTS, GRAPH_COUNTS
 
 _DRAWS = 3
 _BATCH = 200

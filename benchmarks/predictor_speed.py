@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from lab.commands.fit_rf import n_threads
-from lab.feature_rows import architecture_features, measured_visits
+from lab.prediction.features import architecture_features, measured_visits
 from predictor.intervals import calibrate
 from predictor.models import RECIPES
 from predictor.predictor import Predictor, fit_model
 from predictor.records import Selection
 from predictor.schema import FeatureSchema
 from predictor.table import ENERGY, Measurements
-from search.spaces import AUDIO_2D
+from search.networks.spaces import AUDIO_2D
 
 
 def main() -> None:

@@ -16,12 +16,12 @@ import os
 
 import numpy as np
 
-from hardware.bench import SimulationSettings
 from hardware.meter import SupplyLimits
-from hardware.monsoon_hvpm import HvpmMeter
-from hardware.sim.hvpm_device import HvpmDevice
+from hardware.monsoon.hvpm import HvpmMeter
+from hardware.sim.meter.hvpm_device import HvpmDevice
+from hardware.sim.meter.usb_backend import SimulatedUsb
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
-from hardware.sim.usb_backend import SimulatedUsb
 
 _DURATION_S = 20.0
 _SAMPLE_BYTES, _HEAD_BYTES = 18, 4

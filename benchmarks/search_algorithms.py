@@ -32,25 +32,26 @@ from statistics import mean, stdev
 from typing import Any
 
 import optuna  # noqa: TID253
+from costed_surrogate import CostedSurrogate
 from rich.console import Console
 from rich.table import Table
 from toy_objective import ToyObjective
 
 from predictor.artefact import load
-from search.architecture import Architecture
 from search.commands.terminal import print_table
+from search.costs import KnownCosts
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
 from search.engine.encoding import Encoding
 from search.engine.record import best_reward, best_trained, final_reward, finished
+from search.engine.reward import REWARDS, reward_named
 from search.engine.stopping.curve_stop import CurveStop
 from search.engine.stopping.rule import NeverStop, StopRule
 from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
 from search.engine.surrogate import Surrogate, SurrogateObjective
 from search.engine.trials import run_trial
-from search.reward import REWARDS, reward_named
-from search.spaces import SPACES, space_named
-from search.studies.costs import KnownCosts
-from search.surrogate.trained import CostedSurrogate, TrainedSurrogate
+from search.networks.architecture import Architecture
+from search.networks.spaces import SPACES, space_named
+from search.surrogate.trained_surrogate import TrainedSurrogate
 from search.worker_processes import worker_pool
 
 MARKS = (100, 300, 500, 1000, 2000)

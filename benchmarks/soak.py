@@ -22,12 +22,13 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from truth_comparison import compare, read_truths
+
 from db.database import open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
-from hardware.sim.faults import FAULTS
-from lab.audit import audit
-from lab.truth_comparison import compare, read_truths
+from hardware.sim.faults.catalogue import FAULTS
+from lab.review.audit import audit
 
 LAB = str(Path(sys.executable).parent / "lab")
 _MOST_STARTS = 2000

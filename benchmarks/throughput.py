@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from db.database import open_database
-from lab import campaign as campaigns
-from lab.profile import BenchProfile, load_profile
-from lab.wanted import Wanted, plan_of
+from lab.campaign import campaign as campaigns
+from lab.campaign.request import Wanted, plan_of
+from lab.profile.profile import BenchProfile, load_profile
 
 FULL = 15_000
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.architecture import Architecture
-from search.count import Cost, count_graph
-from search.graph import build_graph
-from search.space import Space
+from search.networks.architecture import Architecture
+from search.networks.count import Cost, count_graph
+from search.networks.graph import build_graph
+from search.networks.space import Space
 
 Floats = NDArray[np.float64]
 CostKey = tuple[int, int, str]

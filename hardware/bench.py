@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardware.adb import AdbLink, phone_states
-from hardware.adb_server import AskingClient, server_answers, start_server
+from hardware.android.adb_link import AdbLink, phone_states
+from hardware.android.adb_server import AskingClient, server_answers, start_server
+from hardware.android.pixel import Pixel, wait_booted
 from hardware.clock import Clock, Deadline, RealClock
 from hardware.errors import HardwareError, PhoneNotFound
 from hardware.meter import Passthrough, PowerMeter, SupplyLimits
 from hardware.phone import Phone
-from hardware.pixel import Pixel, wait_booted
+from hardware.sim.settings import SimulationSettings
 
 if TYPE_CHECKING:
     from hardware.tape.player import Player
@@ -38,33 +38,6 @@ class Supply:
 
     voltage_v: float
     limits: SupplyLimits
-
-
-@dataclass(frozen=True)
-class SimulationSettings:
-    """What a simulated bench is made of.
-
-    Attributes:
-        seed, session: of all randomness; the session's number changes with every start.
-        kernel_table: how kernels pad: "ruy8" or "xnnpack16".
-        tool_dialect: whose output the tool prints: "tf1", "tf23", "tf" or "litert".
-        paced: run with the computer's clock in place of virtual time.
-        truth_path: file that gets a JSON line for each run's true energy; None for no file.
-        faults: names of what goes wrong on purpose (hardware.sim.faults).
-        fault_seed: decides when.
-        fault_rate: share of windows that a fault strikes in; 0: each fault once, in the first start.
-    """
-
-    seed: int
-    session: int = 0
-    kernel_table: str = "ruy8"
-    tool_dialect: str = "litert"
-    root: str = "adbd"
-    paced: bool = False
-    truth_path: Path | None = None
-    faults: tuple[str, ...] = ()
-    fault_seed: int = 1
-    fault_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -212,7 +185,7 @@ def _simulated(settings: BenchSettings) -> _Devices:
 
 def _recorded(devices: _Devices, recorder: Recorder) -> _Devices:
     """The same devices, with a recorder between them and the drivers."""
-    from hardware.tape.adb import RecordedAdb, connection_numbers
+    from hardware.tape.adb_connections import RecordedAdb, connection_numbers
     from hardware.tape.serial_port import RecordedSerial
     from hardware.tape.usb import RecordedUsb
 
@@ -236,7 +209,7 @@ def _recorded(devices: _Devices, recorder: Recorder) -> _Devices:
 
 def _replayed(player: Player) -> _Devices:
     """Devices that say what was recorded; nothing reaches a real one."""
-    from hardware.tape.adb import ReplayedAdb, connection_numbers
+    from hardware.tape.adb_connections import ReplayedAdb, connection_numbers
     from hardware.tape.serial_port import ReplayedSerial
     from hardware.tape.usb import ReplayedUsb
 
@@ -263,10 +236,10 @@ def _replayed(player: Player) -> _Devices:
 def _open_meter(settings: BenchSettings, devices: _Devices) -> PowerMeter:
     limits = settings.supply.limits
     if settings.meter_kind == "lvpm":
-        from hardware.monsoon_lvpm import LvpmMeter
+        from hardware.monsoon.lvpm import LvpmMeter
 
         return LvpmMeter(devices.clock, limits, devices.serial_path(), devices.simulated, devices.open_serial)
-    from hardware.monsoon_hvpm import HvpmMeter
+    from hardware.monsoon.hvpm import HvpmMeter
 
     return HvpmMeter(devices.clock, limits, settings.meter_serial, devices.usb_backend(), devices.simulated)
 

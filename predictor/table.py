@@ -1,7 +1,7 @@
 """Tables of named feature columns, and measurements of them: all that this package knows of a network.
 
 A `FeatureTable` comes from a database (`predictor.records`), from a file (`predictor.table_file`) or from
-architectures (`search.features`). `Measurements` adds what was measured, which rows belong to one
+architectures (`search.networks.features`). `Measurements` adds what was measured, which rows belong to one
 architecture, and where the rows come from. Everything after this file works on plain arrays.
 """
 

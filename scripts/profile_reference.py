@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lab.profile_keys import ProfileKey, profile_sections, toml_value
+from lab.profile.keys import ProfileKey, profile_sections, toml_value
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "profile.md"
 
 _INTRODUCTION = """\
 # Bench profiles
 
-<!-- Written by scripts/profile_reference.py from lab/profile.py: change the descriptions there. -->
+<!-- Written by scripts/profile_reference.py from lab/profile/profile.py: change the descriptions there. -->
 
 A profile is one TOML file that says which meter and phone there are, how the phone is fed, how is measured, and what
 is good enough. `lab init` writes one for the hardware that is plugged in; `lab measure --bench NAME` uses it. A name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from db.whole_file import whole_file
 from search.errors import BuildFailed
-from search.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from hardware.sim.faults import FAULTS
+from hardware.sim.faults.catalogue import FAULTS
 from lab.cli import app, register
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,9 +11,9 @@ import numpy as np
 from fuzzing import specimens
 from fuzzing.mutations import mutated
 from fuzzing.wrong import hold
-from hardware.lvpm_packets import LvpmDecoder
 from hardware.meter import Trace
-from hardware.monsoon_packets import SLOT_BYTES, HvpmDecoder, HvpmScale
+from hardware.monsoon.hvpm_packets import SLOT_BYTES, HvpmDecoder, HvpmScale
+from hardware.monsoon.lvpm_packets import LvpmDecoder
 
 # The fifth pair of calibrations comes after five seconds, 8,400 packets.
 _PACKETS, _SURE_AFTER = 12_000, 9000

@@ -17,11 +17,11 @@ from adbutils._adb import AdbConnection
 from fuzzing import specimens
 from fuzzing.mutations import mutated
 from fuzzing.wrong import hold
-from hardware.adb import AdbLink, phone_states
-from hardware.benchmark_tool import ToolResult, read_output
+from hardware.android.adb_link import AdbLink, phone_states
+from hardware.android.benchmark_tool import ToolResult, read_output
+from hardware.android.runner_journal import read_report
 from hardware.clock import RealClock
 from hardware.errors import AdbLost, CommandFailed, PhoneFault, PhoneNotFound, PhoneUnauthorised, SeveralPhones
-from hardware.runner_journal import read_report
 
 ADB_ERRORS = (AdbLost, CommandFailed, PhoneNotFound, PhoneUnauthorised, SeveralPhones)
 JOURNAL_ERRORS = (PhoneFault,)

@@ -23,12 +23,12 @@ from hardware.errors import HardwareError
 from hardware.tape.container import Record, parse_records, read_records
 from hardware.tape.errors import TapeError
 from hardware.tape.player import Player
-from lab.analysis import AnalysedWindow, WindowUnusable, analyse, decode
+from lab.analysis.raw_window import NotARawWindow, RawWindow, pack, unpack
+from lab.analysis.window import AnalysedWindow, WindowUnusable, analyse, decode
+from lab.campaign.recording import read_session
 from lab.errors import LabError
-from lab.profile import BenchProfile
-from lab.raw_window import NotARawWindow, RawWindow, pack, unpack
-from lab.replay import replay
-from lab.session_tape import read_session
+from lab.profile.profile import BenchProfile
+from lab.review.replay import replay
 
 ERRORS = (TapeError, LabError)
 REPLAY_ERRORS = (TapeError, LabError, HardwareError, DbError, KeyboardInterrupt)

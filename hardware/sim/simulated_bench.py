@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from hardware.sim.adb_server import AdbServer
 from hardware.sim.constants import SimulationConstants, pixel4xl
-from hardware.sim.fault_injector import FaultInjector
-from hardware.sim.hvpm_device import HvpmDevice
-from hardware.sim.phone import SimPhone
-from hardware.sim.usb_backend import SimulatedUsb
+from hardware.sim.faults.injector import FaultInjector
+from hardware.sim.meter.hvpm_device import HvpmDevice
+from hardware.sim.meter.usb_backend import SimulatedUsb
+from hardware.sim.phone.fake_adb_server import AdbServer
+from hardware.sim.phone.simulated_phone import SimPhone
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.virtual_time import PacedTime, VirtualTime, WorldTime, epoch_of
 from hardware.sim.world import Truth, World
-
-if TYPE_CHECKING:
-    from hardware.bench import SimulationSettings
 
 
 class SimulatedBench:
@@ -78,7 +76,7 @@ class SimulatedBench:
 
     def open_lvpm_port(self) -> str:
         """Path of a serial port with a white box at its other end."""
-        from hardware.sim.lvpm_port import LvpmPort
+        from hardware.sim.meter.lvpm_port import LvpmPort
 
         self._lvpm = LvpmPort(self.world, self.phone.supply, self.switch_usb)
         return str(self._lvpm.path)

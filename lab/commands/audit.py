@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from db.rows import CampaignRow
-    from lab.check import Check
+    from lab.doctor.check import Check
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 
@@ -28,8 +28,8 @@ def audit(
     """
     from db.database import open_database
     from db.queries import list_campaigns
-    from lab import audit as auditor
     from lab.errors import SOME_FAILED, UsageError
+    from lab.review import audit as auditor
 
     with open_database(db, create=False) as database:
         campaigns = list_campaigns(database)
@@ -66,7 +66,7 @@ def _print(campaign: CampaignRow, checks: list[Check]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lab.shown_text import marked_up
+    from lab.commands.shown_text import marked_up
 
     console = Console(file=sys.stdout)
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""

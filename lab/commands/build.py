@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from search.networks import Network
+    from search.networks.network import Network
     from search.tflite.build import BuiltFile
 
 _PAPER_LIMIT_BYTES = 60_000
@@ -38,8 +38,8 @@ def build(
 
     Exit codes: 0 done; 2 wrong usage, or the folder cannot be written; 70 a defect of this program; 130 interrupted.
     """
-    from search.network_list import write_index
     from search.tflite.build import build_files
+    from search.tflite.network_list import write_index
 
     wanted = _wanted(n, space, option or [], networks, baselines, seed)
     started_s = time.perf_counter()
@@ -55,11 +55,11 @@ def build(
 def _wanted(
     n: int | None, space: str, options: list[str], listed: Path | None, baselines: bool, seed: int
 ) -> list[Network]:
-    from search.baselines import BASELINES
     from search.errors import BadText
-    from search.network_list import read_network_list
-    from search.space import read_options
-    from search.spaces import SPACES, space_named
+    from search.networks.baselines import BASELINES
+    from search.networks.space import read_options
+    from search.networks.spaces import SPACES, space_named
+    from search.tflite.network_list import read_network_list
 
     sources = [name for name, given in (("--n", n), ("--networks", listed), ("--baselines", baselines)) if given]
     if len(sources) != 1:

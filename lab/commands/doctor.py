@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lab.check import Check
+    from lab.doctor.check import Check
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 
@@ -32,7 +32,7 @@ def doctor(
 
     Exit codes: 0 nothing failed; 3 something did.
     """
-    from lab.doctor import Examination, examine, real_probes, udev_rule
+    from lab.doctor.host import Examination, examine, real_probes, udev_rule
     from lab.errors import BENCH_UNAVAILABLE
 
     if rule:

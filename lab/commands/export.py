@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lab.export import Exported
+    from lab.review.export import Exported
 
 
 def export(
@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Writes one row for each accepted visit: energy, latency, provenance and the architecture's parameters."""
     from db.database import open_database
-    from lab.analysis_choice import seen_by_analysis
-    from lab.export import export_file, export_stream
+    from lab.review.analysis_choice import seen_by_analysis
+    from lab.review.export import export_file, export_stream
 
     with open_database(db, create=False) as opened:
         database = seen_by_analysis(opened, analysis_version)

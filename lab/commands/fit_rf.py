@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,8 +116,3 @@ def _save(out: Path, report: FitReport, with_onnx: bool) -> float | None:
         files["model.onnx"], difference = export_onnx(report.predictor, report.used.features)
     save(out, report.predictor, report.used, {"seed": report.plan.seed, "figures": plain(report)}, files)
     return difference
-
-
-def n_threads() -> int:
-    """Threads for fitting: one for each core this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from lab.commands.fit_rf import n_threads
 from lab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ def database_rows(source: Source, plan: FitPlan) -> tuple[Measurements, FitPlan]
 
     Raises:
         UsageError: options that belong to --table.
-        PredictorError, DbError: see lab.feature_rows.
+        PredictorError, DbError: see lab.prediction.features.
     """
     from db.database import open_database
-    from lab.analysis_choice import seen_by_analysis
-    from lab.feature_rows import FeatureSet, measured_visits, paper_features
+    from lab.prediction.features import FeatureSet, measured_visits, paper_features
+    from lab.review.analysis_choice import seen_by_analysis
 
     given = {"--features": source.features, "--group": source.group, "--latency": source.latency,
              "--categorical": source.categorical, "--unit": source.unit}  # fmt: skip
@@ -141,3 +141,8 @@ def table_rows(source: Source, plan: FitPlan) -> Measurements:
 def names(text: str) -> tuple[str, ...]:
     """The names of a list as typed."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def n_threads() -> int:
+    """Threads for fitting: one for each core this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from rich.markup import escape
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
-from search.features import GRAPH_COUNTS
+from search.networks.features import GRAPH_COUNTS
 
 if TYPE_CHECKING:
     from rich.console import Console

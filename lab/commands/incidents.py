@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lab.incidents import ShownIncident
+    from lab.campaign.incidents import ShownIncident
 
 
 def incidents(
@@ -24,7 +24,7 @@ def incidents(
     Exit codes: 0 listed, even if there is none; 2 no such campaign or kind; 5 database unusable.
     """
     from db.database import open_database
-    from lab.incidents import as_plain, read_incidents
+    from lab.campaign.incidents import as_plain, read_incidents
 
     with open_database(db, create=False) as database:
         found = read_incidents(database, campaign, kind=kind, session=session, last=last)
@@ -45,7 +45,7 @@ def _print(found: list[ShownIncident]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lab.shown_text import marked_up
+    from lab.commands.shown_text import marked_up
 
     console = Console(file=sys.stdout)
     for name in dict.fromkeys(one.campaign for one in found):

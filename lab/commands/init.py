@@ -25,9 +25,9 @@ def init(
     phone_serial: Annotated[str | None, typer.Option("--phone-serial", help="Which phone.")] = None,
 ) -> None:
     """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses."""
-    from lab.bench_setup import Wishes, set_up_bench
-    from lab.finders import real_finders
-    from lab.profile import profiles_folder
+    from hardware.discovery import real_finders
+    from lab.profile.profile import profiles_folder
+    from lab.profile.setup import Wishes, set_up_bench
 
     wishes = Wishes(lock.value, meter_serial, phone_serial, force)
     written = set_up_bench(profiles_folder(), wishes, real_finders())

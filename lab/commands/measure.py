@@ -68,12 +68,12 @@ def measure(
     """
     from db.database import open_database
     from hardware.tape.container import check_free
-    from lab import campaign as campaigns
+    from lab.campaign import campaign as campaigns
+    from lab.campaign.progress import shown_progress
+    from lab.campaign.recording import check_recordable
+    from lab.campaign.request import Wanted, plan_of
     from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
-    from lab.profile import load_profile
-    from lab.progress import shown_progress
-    from lab.session_tape import check_recordable
-    from lab.wanted import Wanted, plan_of
+    from lab.profile.profile import load_profile
 
     profile = load_profile(bench)
     if fault == "list":

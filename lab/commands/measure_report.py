@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from db.queries import progress, visit_noise
 from db.results import result_rows
-from lab.energy import student_t_95
+from lab.analysis.energy import student_t_95
+from lab.campaign.precision import imprecise_tasks
+from lab.campaign.tasks import noise_estimate, visits_needed
 from lab.errors import NotEnoughSpace
-from lab.plan import noise_estimate, visits_needed
-from lab.precision import imprecise_tasks
 
 if TYPE_CHECKING:
     from db.database import Database
     from db.rows import CampaignRow
-    from lab.campaign import CampaignPlan
-    from lab.profile import BenchProfile, PrecisionSection
+    from lab.campaign.campaign import CampaignPlan
+    from lab.profile.profile import BenchProfile, PrecisionSection
 
 # Measured on the simulated bench: what a visit takes beside its runs, and what a window takes beside its visits.
 _VISIT_OVERHEAD_S = 0.62
@@ -49,7 +49,7 @@ def print_faults() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hardware.sim.faults import FAULTS
+    from hardware.sim.faults.catalogue import FAULTS
 
     table = Table("fault", "hits", "what happens on the SIMULATED bench", box=None, pad_edge=False)
     table.columns[0].no_wrap = True

@@ -12,7 +12,7 @@ import typer
 from lab.commands.fit_rf import DEFAULT_FOLDER
 
 if TYPE_CHECKING:
-    from lab.predicted import Asked
+    from lab.prediction.request import Asked
     from predictor.artefact import SavedPredictor
     from predictor.predictor import Prediction
 
@@ -37,7 +37,7 @@ def predict(
 
     Exit codes: 0 done; 2 wrong usage, no predictor, or something that it cannot predict for; 70 a defect.
     """
-    from lab.predicted import check_space, read_asked
+    from lab.prediction.request import check_space, read_asked
     from predictor.artefact import load
 
     saved = load(model)
@@ -94,8 +94,8 @@ def _check_out(out: Path | None, what: str) -> None:
 
 
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
+    from db.whole_file import whole_file
     from lab.errors import UsageError
-    from search.whole_file import whole_file
 
     try:
         with whole_file(out) as part, part.open("w", newline="", encoding="utf-8") as stream:

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from db.database import Database
-    from lab.reanalysis import Reanalysed
+    from lab.review.reanalysis import Reanalysed
 
 
 def reanalyse(
@@ -32,9 +32,9 @@ def reanalyse(
     """
     from db.database import open_database
     from hardware.clock import RealClock
-    from lab.profile import load_profile
-    from lab.reanalysis import analysis_of
-    from lab.reanalysis import reanalyse as derive_again
+    from lab.profile.profile import load_profile
+    from lab.review.reanalysis import analysis_of
+    from lab.review.reanalysis import reanalyse as derive_again
 
     profile = load_profile(bench) if bench is not None else None
     with open_database(db, create=False) as database:
@@ -77,7 +77,7 @@ def _list(database: Database, as_json: bool) -> None:
 
 def _report(database: Database, version: int, done: list[Reanalysed], as_json: bool) -> None:
     from db.queries import list_campaigns
-    from lab.analysis_changes import changes_of
+    from lab.review.analysis_changes import changes_of
 
     changes = changes_of(database, version)
     problems = [window for window in done if window.problem]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lab.replay import Replayed
-    from lab.row_comparison import Comparison, EnergyShift
+    from lab.review.replay import Replayed
+    from lab.review.row_comparison import Comparison, EnergyShift
 
 _SHOWN_DIFFERENCES = 20
 
@@ -38,10 +38,10 @@ def replay(
     recording, one that is cut short, damaged, of a newer version or of another profile; 5 database unusable.
     """
     from db.database import open_database
-    from lab.profile import load_profile
-    from lab.replay import replay as run_replay
-    from lab.replay import replay_database, rows_of
-    from lab.row_comparison import compare, energy_shifts
+    from lab.profile.profile import load_profile
+    from lab.review.replay import replay as run_replay
+    from lab.review.replay import replay_database, rows_of
+    from lab.review.row_comparison import compare, energy_shifts
 
     expected = load_profile(bench) if bench is not None else None
     with tempfile.TemporaryDirectory(prefix="lab-replay-") as scratch:
@@ -103,7 +103,7 @@ def _show_comparison(comparison: Comparison) -> None:
 
 
 def _show_shifts(shifts: list[EnergyShift]) -> None:
-    from lab.energy import ANALYSIS_VERSION
+    from lab.analysis.energy import ANALYSIS_VERSION
 
     typer.echo(f"  energies by analysis version {ANALYSIS_VERSION}, beside what was recorded:")
     for shift in shifts:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from lab.status import CampaignStatus
+    from lab.campaign.status import CampaignStatus
 
 
 def status(
@@ -23,7 +23,7 @@ def status(
 ) -> None:
     """Shows where each campaign stands: counts, where bench time went, what is left, what to type next."""
     from db.database import open_database
-    from lab.status import as_plain, read_status
+    from lab.campaign.status import as_plain, read_status
 
     with open_database(db, create=False) as database:
         campaigns = read_status(database)
@@ -44,7 +44,7 @@ def status(
 
 
 def _print_campaign(console: Console, campaign: CampaignStatus) -> None:
-    from lab.shown_text import harmless, marked_up
+    from lab.commands.shown_text import harmless, marked_up
 
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
     console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
@@ -101,7 +101,7 @@ def _forecast(left_s: float) -> str:
 
 
 def _incidents_table(campaign: CampaignStatus) -> Table:
-    from lab.shown_text import marked_up
+    from lab.commands.shown_text import marked_up
 
     table = _table("last incidents", "what", "done about it", "lost s")
     for incident in campaign.last_incidents:

@@ -37,7 +37,7 @@ def suggest_next(
     """
     from db.database import open_database
     from lab.commands.fit_rf_options import make_selection
-    from lab.suggested import suggest_next as suggest
+    from lab.prediction.suggestion import suggest_next as suggest
     from predictor.suggestion import Method
 
     method: Method = "variance" if variance else "space-filling"
@@ -59,8 +59,8 @@ def suggest_next(
 
 
 def _write(out: Path, text: str) -> None:
+    from db.whole_file import whole_file
     from lab.errors import UsageError
-    from search.whole_file import whole_file
 
     try:
         with whole_file(out) as part:

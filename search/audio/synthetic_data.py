@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from db.whole_file import whole_file
 from search.audio.classes import NEGATIVE_INDEX
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES, log_mel
 from search.audio.synthetic import synthesise
-from search.whole_file import whole_file
 from search.worker_processes import worker_pool
 
 log = logging.getLogger(__name__)

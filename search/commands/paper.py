@@ -12,7 +12,7 @@ from search.commands.terminal import new_table, percent_off, print_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from search.networks import Network
+    from search.networks.network import Network
 
 _TABLE_2_ROW = "NAS-Bayesian"
 
@@ -32,16 +32,16 @@ def paper(
 
 
 def _networks() -> list[tuple[str, Network]]:
-    from search.baselines import BASELINES
-    from search.spaces import TABLE_2
+    from search.networks.baselines import BASELINES
+    from search.networks.spaces import TABLE_2
 
     return [(_TABLE_2_ROW, TABLE_2), *((baseline.title, baseline) for baseline in BASELINES)]
 
 
 def _totals_table(converter: bool) -> Table:
-    from search.count import count_graph
-    from search.networks import graph_of
-    from search.paper_figures import printed_network
+    from search.networks.count import count_graph
+    from search.networks.network import graph_of
+    from search.networks.paper_figures import printed_network
     from search.tflite.writer import write_tflite
 
     headers = ("network", "", "ours", "paper", "off")
@@ -64,11 +64,11 @@ def _totals_table(converter: bool) -> Table:
 
 
 def _blocks_table() -> Table:
-    from search.blocks import DwStride
-    from search.count import count_graph
-    from search.graph import build_graph
-    from search.paper_figures import TABLE_2_BLOCKS, printed_network
-    from search.spaces import AUDIO_2D, TABLE_2
+    from search.networks.blocks import DwStride
+    from search.networks.count import count_graph
+    from search.networks.graph import build_graph
+    from search.networks.paper_figures import TABLE_2_BLOCKS, printed_network
+    from search.networks.spaces import AUDIO_2D, TABLE_2
 
     places = tuple(DwStride)
     costs = []
@@ -91,7 +91,7 @@ def _blocks_table() -> Table:
 
 
 def _converted_bytes(network: Network) -> int:
-    from search.networks import graph_of
+    from search.networks.network import graph_of
     from search.training.convert import converted_file
 
     return len(converted_file(graph_of(network), seed=0))

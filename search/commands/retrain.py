@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.run import DEFAULT_PREDICTOR, INTERRUPTED, Data, Db, EffortName
+from search.commands.exits import INTERRUPTED
+from search.commands.options import DEFAULT_PREDICTOR, Data, Db, EffortName
 from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
     from db.database import Database
     from db.rows import RetrainingSpec
-    from search.networks import Network
+    from search.networks.network import Network
     from search.studies.comparison import ComparedNetwork
-    from search.studies.retrain import Retrainer
+    from search.studies.final_training import Retrainer
 
 Networks = Annotated[
     list[str] | None,
@@ -50,10 +51,10 @@ def retrain(
     """
     from db.database import open_database
     from search.studies.accuracy_source import load_data
-    from search.studies.effort import effort_named
+    from search.studies.budget import effort_named
     from search.studies.files import networks_dir
+    from search.studies.final_training import Retrainer
     from search.studies.loop import Clock
-    from search.studies.retrain import Retrainer
     from search.training.trainer import train
 
     chosen_effort = effort_named(effort)
@@ -88,10 +89,10 @@ def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR) -> None
 
 def _chosen(db: Database, names: list[str], study: str | None, top: int, baselines: bool) -> list[Network]:
     from db.studies import best_trials, find_study
-    from search.architecture import parse
-    from search.baselines import BASELINES
     from search.errors import NothingChosen
-    from search.networks import read_network_name
+    from search.networks.architecture import parse
+    from search.networks.baselines import BASELINES
+    from search.networks.network import read_network_name
 
     chosen: list[Network] = [read_network_name(name) for name in names]
     if study is not None:
@@ -117,9 +118,9 @@ def _hand_out(retrainer: Retrainer, networks: list[Network], out: Path) -> None:
 
 def _print_comparison(db: Database, predictor: Path) -> None:
     from predictor.artefact import is_predictor, load
-    from search.reward import REWARDS
+    from search.costs import KnownCosts
+    from search.engine.reward import REWARDS
     from search.studies.comparison import compared_networks
-    from search.studies.costs import KnownCosts
 
     costs = space = None
     if is_predictor(predictor):
@@ -136,7 +137,7 @@ def _print_comparison(db: Database, predictor: Path) -> None:
 
 
 def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:
-    from search.paper_figures import TABLE_1
+    from search.networks.paper_figures import TABLE_1
     from search.studies.comparison import spread_percent
 
     title = f"As Table 1 of Speckhard et al. (2023), whose figures stand below ours.\n{marks}"

@@ -5,70 +5,45 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from shlex import quote
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from search.commands.exits import INTERRUPTED, errors_explained
+from search.commands.options import (
+    DEFAULT_ALGORITHM,
+    DEFAULT_PREDICTOR,
+    Again,
+    AgainTable,
+    Algorithm,
+    Data,
+    Db,
+    EffortName,
+    Hours,
+    Name,
+    Predictor,
+    Resume,
+    RewardName,
+    Seed,
+    Space,
+    Stopping,
+    Storage,
+    Surrogate,
+    Trials,
+    Workers,
+)
 from search.commands.terminal import say
 from search.worker_processes import Companions, is_companion
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
     from search.studies.start import Asked, Started
-
-INTERRUPTED = 130
-
-Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall have in all.")]
-Hours = Annotated[float | None, typer.Option("--hours", min=0.0, help="Begin no trial after so many hours.")]
-Workers = Annotated[
-    int, typer.Option("--workers", min=1, help="Processes that train at once, here; with one, runs repeat exactly.")
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Only go on with a study; without, a new one is made at need.")]
-Name = Annotated[str, typer.Option("--study", help="Name of the study; one of that name goes on.")]
-Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
-Storage = Annotated[
-    str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
-]
-Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
-Data = Annotated[
-    Path | None, typer.Option("--audioset", help="Folder with AudioSet. [default: synthetic sounds, made here]")
-]
-Surrogate = Annotated[
-    Path | None,
-    typer.Option("--surrogate", help="Train nothing: a table of trainings, as `search trainings` writes it, answers."),
-]
-Space = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
-Algorithm = Annotated[
-    str, typer.Option("--algorithm", help="Who proposes: known-penalty, bayesian, hybrid, hyperfirefly, pareto, ...")
-]
-Stopping = Annotated[
-    str | None,
-    typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp. [default: tsgp]"),
-]
-Again = Annotated[
-    str | None,
-    typer.Option("--again", help="Train the networks of this study again, from other seeds (--seed), before others."),
-]
-AgainTable = Annotated[
-    Path | None,
-    typer.Option("--again-table", help="The same of a table from `search trainings`, the most accurate first."),
-]
-RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
-EffortName = Annotated[
-    str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
-
-DEFAULT_ALGORITHM = "known-penalty"
-
-DEFAULT_PREDICTOR = Path("energy-model")
-"""Where `lab fit-rf` writes."""
 
 
 def run(
@@ -134,7 +109,7 @@ def init(
 
     Exit codes: as `search run`.
     """
-    from search.studies.again import most_accurate, trained_before
+    from search.studies.replicates import most_accurate, trained_before
     from search.studies.start import Asked, start_study
     from search.studies.storage import default_url, queue
     from search.surrogate.trainings import read_trainings
@@ -219,18 +194,18 @@ def _companions(started: Started, asked: Asked, n_trials: int, hours: float | No
     if n:
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
         os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
-    command = ["worker", "--study", asked.study, "--db", asked.db, "--storage", started.url]
-    command += ["--predictor", str(asked.predictor), "--trials", str(n_trials)]
-    for option, value in (("--audioset", asked.audioset), ("--surrogate", asked.surrogate), ("--hours", hours)):
-        if value is not None:
-            command += [option, str(value)]
-    return Companions(n, _type, command)
+    options = {"study": asked.study, "db": asked.db, "storage": started.url, "predictor": asked.predictor}
+    options |= {"audioset": asked.audioset, "surrogate": asked.surrogate, "trials": n_trials, "hours": hours}
+    return Companions(n, _work_alongside, options)
 
 
-def _type(arguments: list[str]) -> None:
-    from search.cli import main
-
-    main(arguments)
+def _work_alongside(options: dict[str, Any]) -> None:
+    """What a companion does: `search worker`, with its errors explained and its exit code."""
+    with errors_explained():
+        try:
+            worker(**options)
+        except typer.Exit as ended:
+            sys.exit(ended.exit_code)
 
 
 class _Lines:

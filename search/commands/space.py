@@ -12,11 +12,11 @@ from search.commands.terminal import new_table, pair, print_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from search.architecture import Architecture
-    from search.baselines import Baseline
-    from search.layers import Layer
-    from search.space import Space
-    from search.survey import Survey
+    from search.networks.architecture import Architecture
+    from search.networks.baselines import Baseline
+    from search.networks.layers import Layer
+    from search.networks.space import Space
+    from search.survey.survey import Survey
 
 app = typer.Typer(help="Look at a search space, or at networks of it.")
 SpaceName = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
@@ -26,7 +26,7 @@ _PAPER_LIMIT_BYTES = 60_000
 @app.callback(invoke_without_command=True)
 def space(context: typer.Context, name: SpaceName = "audio2d") -> None:
     """Prints a search space: what each block may be, and how many networks there are."""
-    from search.spaces import space_named
+    from search.networks.spaces import space_named
 
     if context.invoked_subcommand is None:
         print_table(_space_table(space_named(name)))
@@ -39,8 +39,8 @@ def show(
     ],
 ) -> None:
     """Prints one network as the paper's Table 2 does: blocks, strides, FLOPs, and parameters beside them."""
-    from search.baselines import Baseline
-    from search.networks import read_network_name
+    from search.networks.baselines import Baseline
+    from search.networks.network import read_network_name
     from search.tflite.writer import write_tflite
 
     found = read_network_name(network)
@@ -59,10 +59,10 @@ def survey(
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw size over parameters into this .png.")] = None,
 ) -> None:
     """What random networks of a space are like: FLOPs, parameters, file size, and how these hang together."""
-    from search.space import read_options
-    from search.spaces import space_named
-    from search.survey import survey_space
-    from search.survey_plot import draw_survey
+    from search.networks.space import read_options
+    from search.networks.spaces import space_named
+    from search.survey.plot import draw_survey
+    from search.survey.survey import survey_space
 
     chosen = space_named(name)
     found = survey_space(chosen, n, seed, chosen.set_options(read_options(option or [])))
@@ -80,7 +80,7 @@ def survey(
 
 
 def _space_table(space: Space) -> Table:
-    from search.spaces import SPACES
+    from search.networks.spaces import SPACES
 
     shape = " x ".join(str(n) for n in space.input_shape)
     headers = ("block", "stride", "types", "kernels", "filters", "options")
@@ -102,9 +102,9 @@ def _space_table(space: Space) -> Table:
 
 def architecture_table(network: Architecture) -> Table:
     """Blocks, strides, FLOPs and parameters, as the paper's Table 2 prints a network."""
-    from search.count import count_graph
-    from search.graph import build_graph, place_strides
-    from search.spaces import space_named
+    from search.networks.count import count_graph
+    from search.networks.graph import build_graph, place_strides
+    from search.networks.spaces import space_named
 
     cost = count_graph(build_graph(network), len(network.blocks))
     title = ", ".join((network.space, *(f"{name}={value}" for name, value in network.options)))
@@ -123,7 +123,7 @@ def architecture_table(network: Architecture) -> Table:
 
 
 def _baseline_table(baseline: Baseline) -> Table:
-    from search.count import count_graph
+    from search.networks.count import count_graph
 
     graph = baseline.graph
     cost = count_graph(graph)
@@ -140,7 +140,7 @@ def _baseline_table(baseline: Baseline) -> Table:
 
 
 def _described(layer: Layer) -> str:
-    from search.layers import Conv, DepthwiseConv
+    from search.networks.layers import Conv, DepthwiseConv
 
     match layer:
         case Conv():

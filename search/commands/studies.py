@@ -72,8 +72,8 @@ def dashboard(
 def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
     """Prints one trial: its blocks as in the paper's Table 2, accuracies, energy and size."""
     from db.database import open_database
-    from search.architecture import parse
     from search.commands.space import architecture_table
+    from search.networks.architecture import parse
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)

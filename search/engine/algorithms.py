@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from search.engine.dominated import KnownPenalties, Penalties
 from search.engine.encoding import Encoding
-from search.engine.hopeless import KnownPenalties, Penalties
 from search.engine.samplers.firefly import FireflySampler, HybridSampler
 from search.engine.samplers.from_optuna import BayesianSampler, ParetoSampler, TreeParzenSampler
 from search.engine.samplers.known_penalty import KnownPenaltySampler

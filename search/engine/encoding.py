@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution  # noqa: TID253
 
-from search.architecture import Architecture
 from search.errors import OutsideSpace
-from search.space import Space
+from search.networks.architecture import Architecture
+from search.networks.space import Space
 
 Codes = NDArray[np.int64]
 """(n_positions,), or (n, n_positions): indices of blocks."""

@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from search.architecture import Architecture
-from search.count import count_graph
 from search.engine.record import Known
-from search.graph import build_graph
-from search.reward import Reward
+from search.engine.reward import Reward
+from search.networks.architecture import Architecture
+from search.networks.count import count_graph
+from search.networks.graph import build_graph
 
 Floats = NDArray[np.float64]
 

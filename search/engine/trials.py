@@ -14,10 +14,10 @@ from typing import Protocol
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 
-from search.architecture import Architecture
 from search.engine.encoding import Encoding
 from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, audited, stopped
 from search.engine.stopping.rule import Decision, StopRule
+from search.networks.architecture import Architecture
 
 
 class Objective(Protocol):

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.architecture import Architecture
 from search.audio.audioset import load_audioset
 from search.audio.examples import SoundData
 from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
 from search.errors import BadTrainings
-from search.graph import build_graph
-from search.studies.effort import effort_named
+from search.networks.architecture import Architecture
+from search.networks.graph import build_graph
+from search.studies.budget import effort_named
 from search.studies.loop import Trainer
 from search.training.recipe import Recipe
-from search.training.trained import Trained, Watch
+from search.training.result import Trained, Watch
 
 Say = Callable[[str], None]
 """Tells a person something."""
@@ -68,7 +68,7 @@ def surrogate_source(table: Path, space: str, say: Say) -> AccuracySource:
     Raises:
         BadTrainings: no such table, too few trainings, or of another space.
     """
-    from search.surrogate.trained import TrainedSurrogate
+    from search.surrogate.trained_surrogate import TrainedSurrogate
 
     surrogate = TrainedSurrogate.from_file(table)
     trainings = surrogate.trainings

@@ -11,13 +11,13 @@ from db.database import Database
 from db.results import result_rows
 from db.retrainings import list_retrainings
 from db.rows import RetrainingSpec
-from search.architecture import Architecture
-from search.baselines import Baseline
-from search.count import count_graph
-from search.networks import Network, graph_of, read_network_name
+from search.networks.architecture import Architecture
+from search.networks.baselines import Baseline
+from search.networks.count import count_graph
+from search.networks.network import Network, graph_of, read_network_name
 
 if TYPE_CHECKING:
-    from search.studies.costs import KnownCosts
+    from search.costs import KnownCosts
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
-from search.architecture import parse
+from db.whole_file import whole_file
 from search.errors import BuildFailed, TrialMissing
-from search.graph import build_graph
+from search.networks.architecture import parse
+from search.networks.graph import build_graph
 from search.studies.files import networks_dir, read_file
 from search.tflite.build import build_failed
 from search.tflite.reader import read_network
-from search.whole_file import whole_file
 
 _RETRAIN = "train it: search retrain TEXT, with the text that `search show` prints"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from db.database import Database
+from db.whole_file import whole_file
 from search.errors import TrialMissing
 from search.tflite.build import build_failed
-from search.whole_file import whole_file
 
 
 def networks_dir(db: Database) -> Path:

@@ -27,19 +27,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
-from search.architecture import Architecture
-from search.architecture_spec import architecture_spec
+from search.costs import KnownCosts
 from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
 from search.engine.record import AUDITED, STOPPED_AT, Known, finished, is_known, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
 from search.errors import SearchError, StorageUnusable
-from search.studies.costs import KnownCosts
+from search.networks.architecture import Architecture
+from search.networks.architecture_spec import architecture_spec
 from search.studies.files import keep_file
 from search.studies.ownership import adopt_abandoned, ask, sign
 from search.studies.settings import StudySettings
-from search.training.trained import Evaluation, Stopped, Trained, Watch
+from search.training.result import Evaluation, Stopped, Trained, Watch
 
 log = logging.getLogger(__name__)
 

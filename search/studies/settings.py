@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.errors import UnknownSettings
-from search.space import Space
-from search.spaces import space_named
+from search.networks.space import Space
+from search.networks.spaces import space_named
 from search.training.recipe import Recipe
 
 FORMAT = 1
@@ -27,7 +27,7 @@ class StudySettings:
         options: of the space, all of them.
         algorithm: who proposes; see search.engine.algorithms.
         stopping: who stops hopeless trainings; see search.engine.stopping.
-        reward: name of a preset, see search.reward.
+        reward: name of a preset, see search.engine.reward.
         seed: of proposals and trainings.
         data: name of the data set.
         data_sha256: of its numbers.

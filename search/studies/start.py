@@ -14,12 +14,12 @@ import numpy as np
 from db.database import Database, open_database
 from db.rows import StudyRow, StudySpec, TrialSpec
 from db.studies import ensure_study
+from search.engine.reward import reward_named
 from search.errors import BadTrainings, PredictorUnfit, StudyMissing, UnknownStopRule
-from search.features import feature_columns
-from search.reward import reward_named
-from search.spaces import space_named
+from search.networks.features import feature_columns
+from search.networks.spaces import space_named
 from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
-from search.studies.effort import effort_named
+from search.studies.budget import effort_named
 from search.studies.files import networks_dir
 from search.studies.settings import StudySettings
 from search.studies.storage import check_study, close_study, create_study, default_url, load_study, settings_of, shown
@@ -76,10 +76,10 @@ class Started:
 
     def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
         """A worker of this process."""
+        from search.costs import KnownCosts
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
         from search.engine.stopping.rules import build_stop_rule
-        from search.studies.costs import KnownCosts
         from search.studies.loop import Clock, Worker
 
         settings = self.settings

@@ -21,11 +21,11 @@ from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with, recipe
 from predictor.schema import FeatureSchema, Matrix
 from predictor.split import grouped_folds
 from predictor.table import FeatureTable, Floats, Indices
-from search.architecture import Architecture
+from search.engine.log_odds import log_odds
 from search.errors import BadTrainings
-from search.features import feature_columns
-from search.log_odds import log_odds
-from search.spaces import space_named
+from search.networks.architecture import Architecture
+from search.networks.features import feature_columns
+from search.networks.spaces import space_named
 from search.surrogate.trainings import Trainings
 
 FEWEST = 40

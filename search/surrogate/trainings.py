@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.architecture import Architecture, parse
+from db.whole_file import whole_file
 from search.errors import BadTrainings, StableError
-from search.spaces import space_named
+from search.networks.architecture import Architecture, parse
+from search.networks.spaces import space_named
 from search.training.recipe import Recipe
-from search.whole_file import whole_file
 
 FORMAT = 1
 COLUMNS = ("architecture", "training_seed", "float_accuracy", "accuracy", "curve")

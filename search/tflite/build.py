@@ -17,10 +17,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.whole_file import remove_leftovers, whole_file
 from search.errors import BuildFailed, WorkerLost
-from search.networks import Network
+from search.networks.network import Network
 from search.tflite.writer import write_tflite
-from search.whole_file import remove_leftovers, whole_file
 from search.worker_processes import worker_pool
 
 # So many that passing a task costs little beside writing 8 files, so few that the first file comes soon.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.layers import Graph
+from search.networks.layers import Graph
 
 
 @dataclass(frozen=True)

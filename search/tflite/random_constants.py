@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.layers import (
+from search.networks.layers import (
     Activation,
     Add,
     AveragePool,

@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from search.errors import BadModelFile
-from search.layers import (
+from search.networks.layers import (
     Add,
     AveragePool,
     Conv,

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from search.architecture import Architecture, Block
-from search.baselines import BASELINES
-from search.blocks import DwStride, Laying, PoolMerge, lay_block
 from search.errors import BadModelFile, UnknownNetwork
-from search.graph import build_graph
-from search.layers import HEAD, AveragePool, Conv, DepthwiseConv, Graph, GraphBuilder, Layer, Pair, Shape
-from search.networks import Network
-from search.space import Space
-from search.spaces import SPACES
+from search.networks.architecture import Architecture, Block
+from search.networks.baselines import BASELINES
+from search.networks.blocks import DwStride, Laying, PoolMerge, lay_block
+from search.networks.graph import build_graph
+from search.networks.layers import HEAD, AveragePool, Conv, DepthwiseConv, Graph, GraphBuilder, Layer, Pair, Shape
+from search.networks.network import Network
+from search.networks.space import Space
+from search.networks.spaces import SPACES
 from search.tflite.reader import FileOperator, read_network, read_operators
 from search.tflite.writer import OPERATORS
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.layers import (
+from search.networks.layers import (
     Activation,
     Add,
     AveragePool,
@@ -33,8 +33,8 @@ from search.layers import (
     Shape,
     Softmax,
 )
-from search.networks import Network, graph_of
-from search.tflite.encoding import Model, Operator, Options, Tensor, encode
+from search.networks.network import Network, graph_of
+from search.tflite.flatbuffer import Model, Operator, Options, Tensor, encode
 from search.tflite.quantized import Quantization, QuantizedNetwork
 from search.tflite.random_constants import draw_constants
 

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from search.errors import ConversionFailed
-from search.layers import Graph
+from search.networks.layers import Graph
 from search.tflite.strip import strip
 from search.training.framework import ConverterError, keras, tf
 from search.training.keras_network import build_keras

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from db.whole_file import whole_file
 from search.errors import BuildFailed
-from search.layers import Conv, Dense, DepthwiseConv
+from search.networks.layers import Conv, Dense, DepthwiseConv
 from search.tflite.build import build_failed
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.training.keras_network import NORM_EPSILON, build_keras, part_name
-from search.whole_file import whole_file
 
 KERAS_SUFFIX = ".keras"
 

@@ -17,7 +17,7 @@ import os
 import warnings
 
 from search.errors import TrainingUnavailable
-from search.quiet import quiet_stderr
+from search.training.quiet import quiet_stderr
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"

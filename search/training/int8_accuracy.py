@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.audio.examples import Examples
-from search.quiet import quiet_stderr
+from search.training.quiet import quiet_stderr
 
 
 def int8_accuracy(tflite: bytes, examples: Examples) -> float:

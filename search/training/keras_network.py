@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.layers import (
+from search.networks.layers import (
     Activation,
     Add,
     AveragePool,

@@ -1,7 +1,7 @@
 """Quantization-aware training: the model that rounds as the int8 network will.
 
 tensorflow-model-optimization's default 8-bit scheme, unchanged. Its variables are the paper's parameters
-(`search.count`), which is why average pools keep the output range that the scheme gives them, although the
+(`search.networks.count`), which is why average pools keep the output range that the scheme gives them, although the
 TFLite kernel cannot use one: the converter then writes a QUANTIZE after AVERAGE_POOL_2D wherever that range is
 not its input's.
 """

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import WrongModel
-from search.layers import Concat, Conv, Dense, DepthwiseConv, Graph, Softmax
+from search.networks.layers import Concat, Conv, Dense, DepthwiseConv, Graph, Softmax
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.training.framework import tf
 from search.training.keras_network import NORM_EPSILON, part_name

@@ -15,14 +15,14 @@ import numpy as np
 
 from search.audio.augmentation import mask
 from search.audio.examples import Examples, SoundData
-from search.layers import Graph, Shape
+from search.networks.layers import Graph, Shape
 from search.tflite.writer import serialize
 from search.training.framework import keras, tf
 from search.training.int8_accuracy import int8_accuracy
 from search.training.keras_network import build_keras
 from search.training.quantization_aware import quantize
 from search.training.recipe import Recipe
-from search.training.trained import Evaluation, Stopped, Trained, Watch
+from search.training.result import Evaluation, Stopped, Trained, Watch
 from search.training.trained_network import trained_network
 
 _EVALUATION_BATCH = 250

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardware.meter import PowerMeter, SupplyLimits
-from hardware.monsoon_hvpm import HvpmMeter
-from hardware.monsoon_lvpm import LvpmMeter
-from hardware.sim.adb_server import AdbServer
+from hardware.monsoon.hvpm import HvpmMeter
+from hardware.monsoon.lvpm import LvpmMeter
 from hardware.sim.constants import SimulationConstants, pixel4xl
-from hardware.sim.hvpm_device import HvpmDevice
-from hardware.sim.lvpm_port import LvpmPort
-from hardware.sim.phone import SimPhone
-from hardware.sim.usb_backend import SimulatedUsb
+from hardware.sim.meter.hvpm_device import HvpmDevice
+from hardware.sim.meter.lvpm_port import LvpmPort
+from hardware.sim.meter.usb_backend import SimulatedUsb
+from hardware.sim.phone.fake_adb_server import AdbServer
+from hardware.sim.phone.simulated_phone import SimPhone
 from hardware.sim.virtual_time import VirtualTime
 from hardware.sim.world import World
 

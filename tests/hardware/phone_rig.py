@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardware.adb import AdbLink
-from hardware.bench import SimulationSettings
-from hardware.pixel import Pixel
+from hardware.android.adb_link import AdbLink
+from hardware.android.pixel import Pixel
 from hardware.sim.constants import SimulationConstants, pixel4xl
-from hardware.sim.phone import SimPhone
-from hardware.sim.shell import Steps
+from hardware.sim.phone.shell import Steps
+from hardware.sim.phone.simulated_phone import SimPhone
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
 from hardware.sim.virtual_time import WorldTime
 

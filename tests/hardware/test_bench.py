@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hardware.sim.simulated_bench as simulated_bench
-from hardware.bench import Bench, BenchSettings, SimulationSettings, Supply, open_bench
+from hardware.bench import Bench, BenchSettings, Supply, open_bench
 from hardware.errors import (
     AdbLost,
     CurrentOutOfRange,
@@ -22,9 +22,10 @@ from hardware.errors import (
     VoltageOutOfRange,
 )
 from hardware.meter import Passthrough, SupplyLimits
-from hardware.sim.hvpm_device import HvpmDevice
+from hardware.sim.meter.hvpm_device import HvpmDevice
+from hardware.sim.meter.usb_backend import SimulatedUsb
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
-from hardware.sim.usb_backend import SimulatedUsb
 
 LIMITS = SupplyLimits(ceiling_v=4.40, floor_v=3.60, power_up_limit_a=8.0, run_limit_a=6.0)
 SETTINGS = BenchSettings("hvpm", Supply(4.20, LIMITS), simulation=SimulationSettings(seed=1))
@@ -180,7 +181,7 @@ def test_another_phone_than_the_named_one_is_not_taken(behind: Behind) -> None:
 def test_a_phone_that_never_ends_booting_is_not_waited_for_for_ever(
     behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hardware.sim import phone_commands
+    from hardware.sim.phone import phone_commands
 
     known = dict(phone_commands.COMMANDS)
     monkeypatch.setattr(phone_commands, "COMMANDS", known | {"getprop": known["echo"]})

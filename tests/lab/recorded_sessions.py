@@ -16,15 +16,15 @@ from unittest.mock import patch
 
 import pytest
 
-import lab.campaign
+import lab.campaign.campaign
 from db.database import open_database
 from hardware.errors import HardwareError
 from hardware.sim.simulated_bench import SimulatedBench
-from lab.campaign import CampaignPlan, measure
+from lab.campaign.campaign import CampaignPlan, measure
+from lab.campaign.provenance import Provenance, this_process
+from lab.campaign.tasks import canary_tasks, sampled_tasks
 from lab.errors import LabError
-from lab.plan import canary_tasks, sampled_tasks
-from lab.profile import BenchProfile, parse_profile
-from lab.provenance import Provenance, this_process
+from lab.profile.profile import BenchProfile, parse_profile
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "recordings"
 NAMES = ("hvpm", "lvpm", "troubled")
@@ -65,7 +65,7 @@ def record(name: str, file: Path, folder: Path) -> None:
     """Measure a session and record it."""
     nowhere = Provenance("simulated", 1, this_process().versions)
     with (
-        patch.object(lab.campaign, "this_process", lambda: nowhere),
+        patch.object(lab.campaign.campaign, "this_process", lambda: nowhere),
         pytest.MonkeyPatch.context() as patches,
         open_database(folder / f"{name}.db") as db,
     ):

@@ -16,11 +16,11 @@ from db.database import Database, open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
 from db.schema import Window
-from hardware.bench import SimulationSettings
+from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
-from lab.campaign import CampaignPlan, measure
-from lab.plan import sampled_tasks
-from lab.profile import BenchProfile, parse_profile
+from lab.campaign.campaign import CampaignPlan, measure
+from lab.campaign.tasks import sampled_tasks
+from lab.profile.profile import BenchProfile, parse_profile
 
 # The meter gives its first sample some 6 s after sampling began: the sync code must come later.
 _PROFILE = """

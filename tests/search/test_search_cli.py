@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from search import cli
-from search.baselines import BASELINES, Baseline
-from search.count import count_graph
-from search.spaces import AUDIO_2D, TABLE_2
+from search.commands import exits
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.count import count_graph
+from search.networks.spaces import AUDIO_2D, TABLE_2
 
 TITLES = {"NAS-Bayesian", *(baseline.title for baseline in BASELINES)}
 ORDINALS = {str(n) for n in range(1, 13)}
@@ -74,7 +75,7 @@ def test_survey_prints_the_share_of_small_networks_and_draws_a_picture(
 def test_bad_options_end_with_code_2_and_a_hint(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(arguments, monkeypatch) == cli.BAD_INPUT
+    assert run(arguments, monkeypatch) == exits.BAD_INPUT
     assert capsys.readouterr().err.splitlines()[-1].startswith("hint: ")
 
 
@@ -112,7 +113,7 @@ def test_show_prints_a_network_block_by_block(
 def test_a_bad_network_ends_with_code_2_and_a_hint_on_stderr(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["space", "show", text], monkeypatch) == cli.BAD_INPUT
+    assert run(["space", "show", text], monkeypatch) == exits.BAD_INPUT
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].startswith("hint: ")
@@ -121,7 +122,7 @@ def test_a_bad_network_ends_with_code_2_and_a_hint_on_stderr(
 def test_a_missing_argument_ends_with_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["space", "show"], monkeypatch) == cli.BAD_INPUT
+    assert run(["space", "show"], monkeypatch) == exits.BAD_INPUT
     assert "ARCH" in capsys.readouterr().err
 
 

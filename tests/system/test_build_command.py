@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab_command import LAB, environment
 
-from search.spaces import TABLE_2
+from search.networks.spaces import TABLE_2
 from search.tflite.writer import write_tflite
 
 

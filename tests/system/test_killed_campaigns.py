@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 from lab_command import Bench, environment
 from sqlalchemy import func, select
+from truth_comparison import compare, read_truths, summarise
 
 from db.database import open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
 from db.schema import Visit, Window
-from lab.truth_comparison import compare, read_truths, summarise
 
 
 def kill_at_random(bench: Bench, n: int, n_kills: int, seed: int, latest_s: float) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from lab_command import Bench, environment
+from truth_comparison import compare, read_truths, summarise
 
 from db.database import open_database
 from db.queries import list_campaigns, progress
 from db.results import result_rows
-from lab.truth_comparison import compare, read_truths, summarise
 
 
 def rows_of(bench: Bench) -> list[dict]:
@@ -150,7 +150,7 @@ def test_architectures_of_another_space_are_measured_and_the_status_says_how_to_
 
 
 def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> None:
-    from search.spaces import AUDIO_2D
+    from search.networks.spaces import AUDIO_2D
     from search.tflite.writer import write_tflite
 
     bench = make_bench()
@@ -165,7 +165,7 @@ def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> 
 
 
 def test_a_model_that_the_tool_rejects_is_a_row_and_the_others_are_measured(make_bench: Callable[..., Bench]) -> None:
-    from search.spaces import TABLE_2
+    from search.networks.spaces import TABLE_2
     from search.tflite.writer import write_tflite
 
     bench = make_bench()

@@ -13,8 +13,8 @@ from db.database import open_database
 from db.results import result_rows
 from db.rows import ModelSpec, StudySpec, TrialSpec
 from db.studies import ensure_study, record_trial
-from search.architecture_spec import architecture_spec
-from search.spaces import AUDIO_2D
+from search.networks.architecture_spec import architecture_spec
+from search.networks.spaces import AUDIO_2D
 from search.tflite.writer import write_tflite
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)

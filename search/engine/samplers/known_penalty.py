@@ -14,9 +14,9 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 from scipy.special import erfcx, ndtr
 
+from search.engine.dominated import KnownPenalties, is_hopeless
 from search.engine.encoding import Codes, Encoding, key
 from search.engine.history import History
-from search.engine.hopeless import KnownPenalties, is_hopeless
 from search.engine.samplers.accuracy_model import AccuracyModel, BlockAttributes, Kernel, fit_kernel
 from search.engine.samplers.space_sampler import SpaceSampler
 

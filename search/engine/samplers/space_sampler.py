@@ -19,9 +19,9 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.distinct import untaken
+from search.engine.dominated import KnownPenalties, is_hopeless
 from search.engine.encoding import Codes, Encoding
 from search.engine.history import History, HistoryReader
-from search.engine.hopeless import KnownPenalties, is_hopeless
 from search.engine.record import is_queued
 from search.errors import OutsideSpace
 

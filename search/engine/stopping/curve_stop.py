@@ -24,13 +24,13 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 from scipy.special import expit, stdtr
 
-from search.architecture import IDENTITY
-from search.blocks import BlockType
+from search.engine.log_odds import log_odds
 from search.engine.record import audited, best_reward, final_reward, finished, penalty_of, stopped
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.rule import Decision, observed
-from search.log_odds import log_odds
+from search.networks.architecture import IDENTITY
+from search.networks.blocks import BlockType
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from tape_rig import event, packets, player
 
-from hardware.tape.adb import ReplayedAdb
+from hardware.tape.adb_connections import ReplayedAdb
 from hardware.tape.container import Record
 from hardware.tape.errors import RecordingDamaged, ReplayDiverged, TapeError
 from hardware.tape.player import Player

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hardware.clock import RealClock
-from hardware.tape.adb import RecordedAdb, connection_numbers
+from hardware.tape.adb_connections import RecordedAdb, connection_numbers
 from hardware.tape.container import read_records
 from hardware.tape.recorder import Recorder
 

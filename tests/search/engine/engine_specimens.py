@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from optuna.samplers import BaseSampler  # noqa: TID253
 from optuna.study import Study  # noqa: TID253
 
-from search.architecture import Architecture
-from search.blocks import BlockType
 from search.engine.algorithms import Settings
 from search.engine.encoding import Encoding
 from search.engine.record import Known
 from search.engine.stopping.rule import NeverStop, StopRule
 from search.engine.trials import Outcome, run_trial
-from search.space import Position, Space
-from search.spaces import AUDIO_2D
+from search.networks.architecture import Architecture
+from search.networks.blocks import BlockType
+from search.networks.space import Position, Space
+from search.networks.spaces import AUDIO_2D
 
 AUDIO = Encoding(AUDIO_2D)
 _PLACE = Position((1, 1), (BlockType.KXK, BlockType.MOBILENET_V1, BlockType.IDENTITY), (3, 5), (8, 16))

@@ -8,7 +8,7 @@ from engine_specimens import SMALL, Formula
 from optuna.trial import FrozenTrial, TrialState, create_trial  # noqa: TID253
 
 from search.engine.record import STOPPED_AT, Known, audited, best_trained, finished, stopped, trained
-from search.spaces import AUDIO_2D, TABLE_2
+from search.networks.spaces import AUDIO_2D, TABLE_2
 
 
 def told(value: float, **attributes: object) -> FrozenTrial:

@@ -9,15 +9,15 @@ import pytest
 from engine_specimens import AUDIO, new_study
 from numpy.typing import NDArray
 
-from search.architecture import Architecture
-from search.count import count_graph
 from search.engine.algorithms import Settings, build_sampler
+from search.engine.reward import PAPER_B
 from search.engine.stopping.rule import NeverStop
 from search.engine.surrogate import SurrogateObjective
 from search.engine.trials import run_trial
-from search.graph import build_graph
-from search.reward import PAPER_B
-from search.spaces import TABLE_2
+from search.networks.architecture import Architecture
+from search.networks.count import count_graph
+from search.networks.graph import build_graph
+from search.networks.spaces import TABLE_2
 
 
 class Flat:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search.engine.encoding import Encoding, architecture_of, key, params_of
 from search.errors import OutsideSpace
-from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
+from search.networks.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 
 
 @given(st.integers(0, 2**32))

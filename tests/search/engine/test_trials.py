@@ -9,11 +9,11 @@ from engine_specimens import SMALL, Formula, new_study, run_trials, settings
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
-from search.architecture import Architecture
 from search.engine.algorithms import build_sampler
 from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, best_trained, penalty_of
 from search.engine.stopping.rule import Decision, NeverStop
 from search.engine.trials import run_trial
+from search.networks.architecture import Architecture
 
 
 class StopsAt:

@@ -16,23 +16,23 @@ from db.studies import ensure_study
 from predictor.artefact import load, save
 from predictor.evaluation import evaluate, fit_predictor
 from predictor.table import ENERGY, FeatureTable, Measurements
-from search.architecture import Architecture
+from search.costs import KnownCosts
 from search.engine.algorithms import Settings, build_sampler
 from search.engine.encoding import Encoding
+from search.engine.reward import PAPER_B
 from search.engine.stopping.rules import build_stop_rule
-from search.features import feature_columns
-from search.graph import build_graph
-from search.reward import PAPER_B
-from search.space import Space
-from search.spaces import AUDIO_2D
-from search.studies.costs import KnownCosts
+from search.networks.architecture import Architecture
+from search.networks.features import feature_columns
+from search.networks.graph import build_graph
+from search.networks.space import Space
+from search.networks.spaces import AUDIO_2D
 from search.studies.loop import Clock, Trainer, Worker
 from search.studies.settings import StudySettings
 from search.studies.storage import create_study
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
 from search.training.recipe import Recipe
-from search.training.trained import Evaluation, Stopped, Trained, Watch
+from search.training.result import Evaluation, Stopped, Trained, Watch
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 

@@ -16,11 +16,11 @@ from study_rig import NOW, a_worker, quick_trainer, save_predictor, settings
 
 from db.rows import TrialSpec
 from db.studies import list_trials
-from search.architecture import Architecture
 from search.errors import StorageUnusable
-from search.spaces import AUDIO_2D
+from search.networks.architecture import Architecture
+from search.networks.spaces import AUDIO_2D
 from search.studies.ownership import WORKER, ask, signature
-from search.training.trained import Evaluation, Trained, Watch
+from search.training.result import Evaluation, Trained, Watch
 
 # Trains as usual, but dies at the second evaluation of the third trial.
 DYING = """

@@ -26,7 +26,8 @@ from surrogate_specimens import made_up_table
 from db.database import open_database
 from db.studies import find_study, list_trials
 from search import cli
-from search.spaces import AUDIO_2D
+from search.commands import exits
+from search.networks.spaces import AUDIO_2D
 from search.studies.storage import close_study, load_study
 
 pytest.importorskip("psycopg", reason="needs the extra `postgres`")
@@ -37,7 +38,7 @@ N_TRIALS = 30
 SLOW_WORKER = """
 import sys, time
 from pathlib import Path
-from search.surrogate import trained
+from search.surrogate import trained_surrogate as trained
 quick = trained.TrainedSurrogate.trainer
 def slow(self):
     train = quick(self)
@@ -156,7 +157,7 @@ def test_a_server_that_vanishes_in_a_search_is_said_and_the_search_goes_on_when_
     wait_for_trials(server, tmp_path.name, 3)
     _break_connections(server)
     _, said = worker.communicate(timeout=200)
-    assert worker.returncode == cli.STORAGE_UNUSABLE, said
+    assert worker.returncode == exits.STORAGE_UNUSABLE, said
     assert "Traceback" not in said
     assert "hint: " in said
     again = start_worker(study, "lab.db")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from search.count import count_graph
-from search.graph import build_graph
-from search.spaces import AUDIO_2D
+from search.networks.count import count_graph
+from search.networks.graph import build_graph
+from search.networks.spaces import AUDIO_2D
 from search.surrogate.trainings import Training, Trainings, write_trainings
 from search.training.recipe import Recipe
 

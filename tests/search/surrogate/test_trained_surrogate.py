@@ -10,12 +10,12 @@ from scipy.special import expit, logit
 from surrogate_specimens import N_EVALUATIONS, made_up_table, made_up_trainings
 
 from search.errors import BadTrainings
-from search.spaces import AUDIO_2D
+from search.networks.spaces import AUDIO_2D
 from search.surrogate.accuracy import fit_accuracy
-from search.surrogate.trained import TrainedSurrogate
+from search.surrogate.trained_surrogate import TrainedSurrogate
 from search.surrogate.trainings import Training
 from search.tflite.writer import write_tflite
-from search.training.trained import Evaluation, Stopped
+from search.training.result import Evaluation, Stopped
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from search.architecture import Architecture
 from search.errors import BuildFailed, OutsideSpace, TransientError, WorkerLost
-from search.spaces import AUDIO_2D, TABLE_2
+from search.networks.architecture import Architecture
+from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.tflite.build import BuiltFile, build_files
 
 # Writes files for ever, says so after the first, and tells the pids of its workers.
@@ -24,7 +24,7 @@ ENDLESS = """
 import itertools, multiprocessing, sys
 from pathlib import Path
 from search.tflite.build import build_files
-from search.spaces import AUDIO_2D
+from search.networks.spaces import AUDIO_2D
 if __name__ == "__main__":
     for built in build_files(itertools.cycle(AUDIO_2D.sample_unique(200, 3)), 0, Path(sys.argv[1]), 2):
         print(len(multiprocessing.active_children()), flush=True)
@@ -35,7 +35,7 @@ import resource, sys
 from pathlib import Path
 from search.tflite.build import build_files
 from search.errors import BuildFailed
-from search.spaces import TABLE_2
+from search.networks.spaces import TABLE_2
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     list(build_files([TABLE_2], 0, Path(sys.argv[1]), 0))

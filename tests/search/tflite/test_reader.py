@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tflite_specimens import drawn, dressed, varied_file, varied_network
 
-from search.baselines import BASELINES, Baseline
 from search.errors import BadModelFile
-from search.graph import build_graph
-from search.layers import Activation, Conv, Graph
-from search.spaces import TABLE_2
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.graph import build_graph
+from search.networks.layers import Activation, Conv, Graph
+from search.networks.spaces import TABLE_2
 from search.tflite.reader import read_network
 from search.tflite.strip import strip, unpack
 from search.tflite.writer import serialize

@@ -8,14 +8,14 @@ from itertools import product
 import pytest
 from tflite_specimens import dressed, varied_file
 
-from search.architecture import Architecture
-from search.baselines import BASELINES, Baseline
-from search.blocks import DwStride, PoolMerge
 from search.errors import BadModelFile, UnknownNetwork
-from search.graph import build_graph
-from search.layers import HEAD, Graph
-from search.space import Space
-from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
+from search.networks.architecture import Architecture
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.blocks import DwStride, PoolMerge
+from search.networks.graph import build_graph
+from search.networks.layers import HEAD, Graph
+from search.networks.space import Space
+from search.networks.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 from search.tflite.recognise import recognise
 from search.tflite.writer import write_tflite
 

@@ -12,12 +12,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from search.architecture import Architecture, Block
-from search.baselines import BASELINES, Baseline
-from search.blocks import BlockType, DwStride, PoolMerge
-from search.graph import build_graph
-from search.layers import AveragePool, Conv, DepthwiseConv
-from search.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
+from search.networks.architecture import Architecture, Block
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.blocks import BlockType, DwStride, PoolMerge
+from search.networks.graph import build_graph
+from search.networks.layers import AveragePool, Conv, DepthwiseConv
+from search.networks.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize, write_tflite
 

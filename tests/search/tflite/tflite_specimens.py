@@ -6,8 +6,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from search.graph import lay_head
-from search.layers import Activation, Graph, GraphBuilder
+from search.networks.graph import lay_head
+from search.networks.layers import Activation, Graph, GraphBuilder
 from search.tflite.quantized import QuantizedNetwork
 from search.tflite.random_constants import draw_constants
 from search.tflite.strip import unpack

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from search.baselines import BASELINES, Baseline
-from search.graph import build_graph
-from search.layers import Graph
-from search.paper_figures import printed_network
-from search.spaces import TABLE_2
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.graph import build_graph
+from search.networks.layers import Graph
+from search.networks.paper_figures import printed_network
+from search.networks.spaces import TABLE_2
 from search.training.convert import converted_file
 
 BYTES_PER_KB = 1000

@@ -10,9 +10,9 @@ from tflite_likeness import outputs_of
 from training_specimens import chirps, small_network, train
 
 from search.errors import BuildFailed
-from search.graph import build_graph
-from search.layers import Graph
-from search.spaces import AUDIO_1D, TABLE_2
+from search.networks.graph import build_graph
+from search.networks.layers import Graph
+from search.networks.spaces import AUDIO_1D, TABLE_2
 from search.tflite.quantized import QuantizedNetwork
 from search.tflite.random_constants import draw_constants
 from search.tflite.reader import read_network

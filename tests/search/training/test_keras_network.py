@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from training_specimens import block_network, small_network
 
-from search.baselines import BASELINES, Baseline
-from search.blocks import BlockType, Laying, PoolMerge
-from search.graph import build_graph
-from search.layers import Conv, Dense, DepthwiseConv, Graph
-from search.spaces import AUDIO_1D, TABLE_2
+from search.networks.baselines import BASELINES, Baseline
+from search.networks.blocks import BlockType, Laying, PoolMerge
+from search.networks.graph import build_graph
+from search.networks.layers import Conv, Dense, DepthwiseConv, Graph
+from search.networks.spaces import AUDIO_1D, TABLE_2
 from search.training.keras_network import build_keras, part_name
 
 GRAPHS = {

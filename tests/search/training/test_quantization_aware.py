@@ -1,4 +1,4 @@
-"""The quantization-aware model has exactly the parameters that `search.count` counts without TensorFlow."""
+"""The quantization-aware model has exactly the parameters that `search.networks.count` counts without TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from training_specimens import block_network, small_network
 
-from search.baselines import baseline_named
-from search.blocks import BlockType, DwStride, Laying, PoolMerge
-from search.count import count_graph
-from search.graph import build_graph
-from search.layers import Graph
-from search.spaces import AUDIO_2D, TABLE_2
+from search.networks.baselines import baseline_named
+from search.networks.blocks import BlockType, DwStride, Laying, PoolMerge
+from search.networks.count import count_graph
+from search.networks.graph import build_graph
+from search.networks.layers import Graph
+from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.training.keras_network import build_keras
 from search.training.quantization_aware import count_variables, quantize, randomise
 

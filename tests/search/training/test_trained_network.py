@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from tflite_likeness import describe, noise, outputs_of, size_ratio
 from training_specimens import chirps, small_network, train
 
-from search.baselines import baseline_named
 from search.errors import ConversionFailed, WrongModel
-from search.graph import build_graph, lay_head
-from search.layers import Graph, GraphBuilder
-from search.spaces import AUDIO_1D, TABLE_2
+from search.networks.baselines import baseline_named
+from search.networks.graph import build_graph, lay_head
+from search.networks.layers import Graph, GraphBuilder
+from search.networks.spaces import AUDIO_1D, TABLE_2
 from search.tflite.quantized import QuantizedNetwork
 from search.tflite.reader import read_network
 from search.tflite.writer import serialize

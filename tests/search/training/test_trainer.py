@@ -12,11 +12,11 @@ from search.audio.augmentation import mask
 from search.audio.classes import CLASS_NAMES
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES
-from search.baselines import baseline_named
+from search.networks.baselines import baseline_named
 from search.tflite.reader import read_network
 from search.training.int8_accuracy import int8_accuracy, int8_classes
 from search.training.recipe import Recipe
-from search.training.trained import Evaluation, Stopped, Trained
+from search.training.result import Evaluation, Stopped, Trained
 from search.training.trainer import train
 
 GRAPH = baseline_named("tc_resnet_8").graph

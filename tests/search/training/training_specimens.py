@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.blocks import BlockType, DwStride, Laying, PoolMerge, lay_block
-from search.graph import lay_head
-from search.layers import Activation, Graph, GraphBuilder, Shape
+from search.networks.blocks import BlockType, DwStride, Laying, PoolMerge, lay_block
+from search.networks.graph import lay_head
+from search.networks.layers import Activation, Graph, GraphBuilder, Shape
 from search.training.framework import keras
 from search.training.keras_network import build_keras
 from search.training.quantization_aware import quantize

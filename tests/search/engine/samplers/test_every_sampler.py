@@ -12,7 +12,7 @@ from search.engine.algorithms import ALGORITHM_NAMES, PARETO, build_sampler
 from search.engine.encoding import Encoding, params_of
 from search.engine.pareto import DIRECTIONS, run_pareto_trial
 from search.errors import OutsideSpace, SpaceExhausted
-from search.spaces import TABLE_2
+from search.networks.spaces import TABLE_2
 
 SINGLE = tuple(name for name in ALGORITHM_NAMES if name != PARETO)
 WITHOUT_TORCH = tuple(name for name in SINGLE if name not in ("bayesian", "hybrid"))

@@ -7,8 +7,7 @@ import pytest
 from engine_specimens import AUDIO, SMALL, Formula, new_study, run_trials
 from scipy.stats import norm
 
-from search.blocks import BlockType
-from search.engine.hopeless import KnownPenalties, is_hopeless
+from search.engine.dominated import KnownPenalties, is_hopeless
 from search.engine.samplers.accuracy_model import (
     AccuracyModel,
     BlockAttributes,
@@ -18,6 +17,7 @@ from search.engine.samplers.accuracy_model import (
 )
 from search.engine.samplers.known_penalty import KnownPenaltySampler, log_expected_improvement
 from search.engine.stopping.curve_stop import CurveStop
+from search.networks.blocks import BlockType
 
 
 def test_it_never_proposes_what_is_hopeless_when_something_better_is_there() -> None:

@@ -1,0 +1,1 @@
+"""The phone over adb: link, server, settings, the runner on the phone and its journal, the benchmark tool."""

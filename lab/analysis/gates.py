@@ -1,0 +1,129 @@
+"""Quality gates: each has a value, a limit and a verdict, and stands beside the visit that it judged.
+
+A visit passes, is marked (usable, but look at it), or is rejected: then its energy is kept with the reason, and never
+counts as a result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.rows import GateOutcome, VisitOutcome
+from hardware.android.benchmark_tool import ToolResult
+from hardware.phone import RunReport
+from lab.analysis.energy import Energy, Interval, PowerMean
+from lab.profile.profile import BenchProfile
+
+GATES_AT_LEAST = frozenset({"clock_locked", "coverage", "duration", "step"})
+"""Gates whose value must not be below the limit."""
+
+GATES_AT_MOST = frozenset({"alignment", "edge", "dropped", "usb_on", "skin", "bursts", "trend", "error", "sag"})
+"""Gates whose value must not be above it."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One verdict; `value` is None when it could not be computed, which rejects."""
+
+    name: str
+    outcome: GateOutcome
+    value: float | None
+    limit_value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class WindowEvidence:
+    """What holds for all runs of a window.
+
+    Attributes:
+        align_difference_ms: largest disagreement of the two alignments over the window.
+    """
+
+    align_difference_ms: float
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """What is known of one run when it is judged.
+
+    Attributes:
+        measured: the measured runs, in the trace.
+        edge_ms: from the tool's last word to the fall of the power; None if there is no fall.
+        usb_on_frac: share of samples in which USB had a voltage.
+        sag_v: by how much the supply was off its setting on average.
+    """
+
+    report: RunReport
+    tool: ToolResult
+    measured: Interval
+    power: PowerMean
+    energy: Energy
+    edge_ms: float | None
+    usb_on_frac: float
+    sag_v: float
+
+
+def judge(window: WindowEvidence, run: RunEvidence, profile: BenchProfile) -> list[Gate]:
+    """All gates of a run."""
+    limits = profile.gates
+    power = run.power
+    return [
+        _at_most("alignment", window.align_difference_ms, limits.max_align_ms, "ms"),
+        _at_most("edge", None if run.edge_ms is None else abs(run.edge_ms), limits.max_edge_ms, "ms"),
+        _at_most("dropped", power.dropped_frac, limits.max_dropped_frac, "fraction"),
+        _at_most("usb_on", run.usb_on_frac, limits.max_usb_on_frac, "fraction"),
+        _at_least("clock_locked", locked_frac(run.report, profile.lock.freq_khz), limits.min_locked_frac, "fraction"),
+        _at_most("skin", _warmest(run.report), limits.max_skin_c, "degC"),
+        _at_least("coverage", _coverage(run), limits.min_coverage_frac, "fraction"),
+        _at_least("duration", run.measured.duration_s, 0.95 * profile.tool.min_secs, "s"),
+        _at_most("bursts", power.n_trimmed / power.n_segments, limits.max_burst_frac, "fraction"),
+        _at_most("trend", abs(power.trend_frac), limits.max_trend_frac, "fraction", limits.mark_trend_frac),
+        _at_most("error", run.energy.energy_se_mj / run.energy.energy_mj, limits.max_error_frac, "fraction"),
+        _at_most("sag", run.sag_v, limits.max_sag_v, "V"),
+        _at_least("step", power.power_w - run.energy.idle_power_w, limits.min_step_w, "W"),
+    ]
+
+
+def verdict(gates: Sequence[Gate]) -> tuple[VisitOutcome, str | None]:
+    """What the gates make of a visit, and the first reason if it did not simply pass."""
+    for outcome, word in (("reject", "rejected"), ("mark", "marginal")):
+        for gate in gates:
+            if gate.outcome == outcome:
+                value = "not computable" if gate.value is None else f"{gate.value:.4g} {gate.unit}"
+                reason = f"{gate.name}: {value}, limit {gate.limit_value:.4g} {gate.unit}"
+                return ("rejected", reason) if word == "rejected" else ("marginal", reason)
+    return "accepted", None
+
+
+def locked_frac(report: RunReport, freq_khz: int) -> float:
+    """Share of the time around a run that the clock domain spent at the locked clock; 0 if nothing is known."""
+    total_s = sum(report.residency_s.values())
+    return report.residency_s.get(freq_khz, 0.0) / total_s if total_s > 0 else 0.0
+
+
+def _coverage(run: RunEvidence) -> float:
+    """Share of the measured time that inferences account for; above 1 it is turned over."""
+    share = run.tool.n_runs * run.tool.latency_ms * 1e-3 / run.measured.duration_s
+    return min(share, 1 / share)
+
+
+def _warmest(report: RunReport) -> float | None:
+    warmest = max(report.temp_before_c, report.temp_after_c)
+    return None if math.isnan(report.temp_before_c) or math.isnan(report.temp_after_c) else warmest
+
+
+def _at_most(name: str, value: float | None, limit: float, unit: str, mark: float | None = None) -> Gate:
+    if value is None or not math.isfinite(value):
+        return Gate(name, "reject", None, limit, unit)
+    if value > limit:
+        return Gate(name, "reject", value, limit, unit)
+    if mark is not None and value > mark:
+        return Gate(name, "mark", value, mark, unit)
+    return Gate(name, "pass", value, limit, unit)
+
+
+def _at_least(name: str, value: float, limit: float, unit: str) -> Gate:
+    return Gate(name, "pass" if value >= limit else "reject", value, limit, unit)

@@ -1,0 +1,177 @@
+"""The model files of a campaign: built ahead of the bench by a worker process, or a person's own."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.rows import ModelSpec
+from lab.errors import ModelsError
+from search.networks.architecture import Architecture, parse
+from search.tflite.build import BuiltFile, build_file, build_files
+from search.tflite.network_list import read_network_list
+
+_AHEAD = 300
+
+LISTED = "listed in "
+"""How the source of a campaign begins whose architectures stand in a file; the file's path follows."""
+
+OF_STUDY = " best of study "
+"""What stands between a number and a study in the source of a campaign of finalists."""
+
+SAMPLED = ", uniform, seed "
+"""What stands between space and seed in the source of a campaign that is drawn."""
+
+
+@dataclass(frozen=True)
+class ReadyModel:
+    """A file that can be pushed."""
+
+    spec: ModelSpec
+    path: Path
+
+
+class ModelBuilder:
+    """Builds files for architectures in the order in which they will be measured.
+
+    A thread takes finished files from the worker process and keeps up to 300 of them ahead, so the bench does
+    not wait. A file that is asked for out of order is built at once.
+
+    Args:
+        architectures: texts in order.
+        seed: of the random weights.
+        folder: where the files go.
+    """
+
+    def __init__(self, architectures: Iterable[str], seed: int, folder: Path) -> None:
+        self._seed, self._folder = seed, folder
+        self._built: dict[str, BuiltFile] = {}
+        self._finished: queue.Queue[BuiltFile | Exception | None] = queue.Queue(maxsize=_AHEAD)
+        self._waiting = [parse(text) for text in architectures]
+        self._places = {a.architecture_hash: place for place, a in enumerate(self._waiting)}
+        self._next_place = 0
+        self._stopping = threading.Event()
+        folder.mkdir(parents=True, exist_ok=True)
+        n_workers = 1 if len(self._waiting) > _AHEAD // 4 else 0
+        self._thread = threading.Thread(target=self._run, args=(n_workers,), name="model builder", daemon=True)
+        self._thread.start()
+
+    def _run(self, n_workers: int) -> None:
+        try:
+            for built in build_files(self._waiting, self._seed, self._folder, n_workers):
+                while not self._stopping.is_set():
+                    try:
+                        self._finished.put(built, timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if self._stopping.is_set():
+                    return
+            self._finished.put(None)
+        except Exception as error:  # noqa: BLE001 (handed to whoever asks for a file)
+            self._finished.put(error)
+
+    def model(self, text: str) -> ReadyModel:
+        """The file of an architecture.
+
+        Args:
+            text: the architecture's canonical text.
+
+        Raises:
+            SearchError: it could not be built.
+        """
+        architecture = parse(text)
+        built = self._take(architecture)
+        spec = ModelSpec(sha256=built.sha256, size_bytes=built.size_bytes, name=f"{built.sha256}.tflite")
+        return ReadyModel(spec, built.path)
+
+    def _take(self, architecture: Architecture) -> BuiltFile:
+        wanted = architecture.architecture_hash
+        ahead = self._places.get(wanted, -1) >= self._next_place
+        while ahead and wanted not in self._built:
+            item = self._finished.get()
+            if isinstance(item, Exception):
+                raise item
+            if item is None:
+                break
+            self._built[item.architecture_hash] = item
+            self._next_place += 1
+        return self._built.pop(wanted, None) or build_file(architecture, self._seed, self._folder)
+
+    def close(self) -> None:
+        """Stop building ahead."""
+        self._stopping.set()
+        self._thread.join(timeout=10.0)
+
+
+def listed_architectures(path: Path) -> list[Architecture]:
+    """The architectures of a list, each once, in its order.
+
+    Raises:
+        ModelsError: a baseline is among them.
+        SearchError: the list cannot be read, or a line of it is no network; names the line.
+    """
+    networks = read_network_list(path)
+    architectures = [network for network in networks if isinstance(network, Architecture)]
+    if len(architectures) < len(networks):
+        names = ", ".join(network.text for network in networks if not isinstance(network, Architecture))
+        raise ModelsError(
+            f"{path} names {names}: no architecture of a space.",
+            "Take it off the list; `lab build --baselines --out DIR`, then `lab measure --models DIR` measures it.",
+        )
+    return architectures
+
+
+def own_models(folder: Path) -> list[ReadyModel]:
+    """A person's .tflite files, by name.
+
+    Raises:
+        ModelsError: no folder, no files, or files that are not .tflite models; all are named.
+    """
+    if not folder.is_dir():
+        raise ModelsError(f"{folder} is not a folder.", "Give the folder that holds your .tflite files.")
+    paths = sorted(folder.glob("*.tflite"))
+    if not paths:
+        raise ModelsError(f"There is no .tflite file in {folder}.", "Give the folder that holds your .tflite files.")
+    models, wrong = list[ReadyModel](), list[str]()
+    for path in paths:
+        try:
+            models.append(_read_model(path))
+        except (OSError, ValueError) as error:
+            wrong.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
+    if wrong:
+        raise ModelsError(
+            "These files cannot be measured:\n  " + "\n  ".join(wrong),
+            "Move them out of the folder or convert them again, then run the same command.",
+        )
+    return _without_twins(models)
+
+
+def model_of(path: Path) -> ReadyModel:
+    """One .tflite file.
+
+    Raises:
+        ModelsError: it cannot be read, or is no .tflite model.
+    """
+    try:
+        return _read_model(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelsError(f"{path} cannot be measured: {reason}.", "Copy it there again, or leave it out.") from error
+
+
+def _read_model(path: Path) -> ReadyModel:
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError("not a TensorFlow Lite model")
+    digest = hashlib.sha256(content).hexdigest()
+    return ReadyModel(ModelSpec(sha256=digest, size_bytes=len(content), name=path.name), path)
+
+
+def _without_twins(models: Sequence[ReadyModel]) -> list[ReadyModel]:
+    """One of each content; the same file under two names is measured once."""
+    return list({model.spec.sha256: model for model in reversed(models)}.values())[::-1]

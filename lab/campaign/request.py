@@ -1,0 +1,146 @@
+"""What a person wants measured, as the plan of a campaign: sampled or listed architectures, files, finalists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from db.database import open_database
+from db.rows import TaskSpec
+from db.studies import best_trials, find_study
+from lab.campaign.model_files import LISTED, OF_STUDY, SAMPLED, ReadyModel, listed_architectures, model_of, own_models
+from lab.campaign.task_queue import CampaignPlan
+from lab.campaign.tasks import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
+from lab.errors import ModelsError
+from lab.profile.profile import BenchProfile
+from search.networks.spaces import AUDIO_2D, space_named
+from search.studies.files import networks_dir
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of `lab measure` that say what to measure; one of the first four is given.
+
+    Args:
+        n: sampled architectures.
+        folder: a person's own files.
+        listed: a list of architectures.
+        study: of a search, whose `top` best trained networks are measured.
+        top: how many of a study.
+        space: to sample from.
+        seed: of the sampling, the weights and the order.
+        name: of the campaign.
+        repeats: how often each model is visited at least.
+    """
+
+    n: int | None = None
+    folder: Path | None = None
+    listed: Path | None = None
+    study: str | None = None
+    top: int = 5
+    space: str = AUDIO_2D.name
+    seed: int = 1
+    name: str | None = None
+    repeats: int = 1
+
+
+def plan_of(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignPlan:
+    """The plan.
+
+    Args:
+        wanted: what.
+        profile: of the bench; it names the campaign and says how many canaries there are.
+        db: the record that holds the study.
+
+    Raises:
+        ModelsError: not exactly one source is given, or it cannot be used.
+        SearchError: no space of that name; or the list cannot be read, or a line of it is no network.
+        DbError: no record, or no study of that name.
+    """
+    plan = _plan_of_source(wanted, profile, db)
+    most = profile.precision.max_visits
+    if wanted.repeats > most:
+        raise ModelsError(
+            f"{wanted.repeats} repeats are more than the {most} visits that the profile allows.",
+            "Raise max_visits under [precision] in the profile, or ask for fewer.",
+        )
+    canaries = canary_tasks(profile.precision.n_canaries)
+    tasks = [replace(task, n_wanted=max(task.n_wanted, wanted.repeats)) for task in plan.tasks]
+    return replace(plan, tasks=(*canaries, *tasks))
+
+
+def _plan_of_source(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignPlan:
+    sources = {"--n": wanted.n, "--models": wanted.folder, "--architectures": wanted.listed, "--study": wanted.study}
+    given = [option for option, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise ModelsError(
+            f"{' and '.join(given)} exclude each other.",
+            "All files of a folder, all architectures of a list, or the best of a study are measured; --n is for "
+            "sampled ones.",
+        )
+    share, seed = profile.precision.repeat_frac, wanted.seed
+    if wanted.folder is not None:
+        folder = wanted.folder.resolve()
+        return _of_files(own_models(wanted.folder), f"{profile.name}-{folder.name}", str(folder), wanted, share)
+    if wanted.study is not None:
+        ready = finalists(db, wanted.study, wanted.top)
+        source = f"{wanted.top}{OF_STUDY}{wanted.study}"
+        return _of_files(ready, f"{profile.name}-{wanted.study}-top{wanted.top}", source, wanted, share)
+    if wanted.listed is not None:
+        listed = architecture_tasks(listed_architectures(wanted.listed), seed, share)
+        source = f"{LISTED}{wanted.listed.resolve()}"
+        return _of_architectures(listed, f"{profile.name}-{wanted.listed.stem}", source, wanted)
+    if wanted.n is None:
+        raise ModelsError(
+            "Say what to measure.",
+            "Give --n NUMBER for sampled architectures, --architectures LIST, --models FOLDER, or --study NAME.",
+        )
+    space = space_named(wanted.space)
+    drawn_from = "" if space is AUDIO_2D else f"-{space.name}"
+    drawn = sampled_tasks(wanted.n, seed, share, space)
+    return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", f"{space.name}{SAMPLED}{seed}", wanted)
+
+
+def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted: Wanted) -> CampaignPlan:
+    return CampaignPlan(
+        name=wanted.name or name,
+        source="sampled",
+        source_detail=source,
+        seed=wanted.seed,
+        tasks=tuple(tasks),
+        own_models={},
+    )
+
+
+def _of_files(ready: Sequence[ReadyModel], name: str, source: str, wanted: Wanted, share: float) -> CampaignPlan:
+    return CampaignPlan(
+        name=wanted.name or name,
+        source="models",
+        source_detail=source,
+        seed=wanted.seed,
+        tasks=tuple(model_tasks(ready, wanted.seed, share)),
+        own_models={model.spec.sha256: model for model in ready},
+    )
+
+
+def finalists(db: str, study: str, top: int) -> list[ReadyModel]:
+    """The files of the best trained networks of a study, the best first.
+
+    Raises:
+        DbError: no record, or no study of that name.
+        ModelsError: the study has no trained network, or a file of one is gone or damaged.
+    """
+    with open_database(db, create=False) as database:
+        trials = best_trials(database, find_study(database, study).study_id, top)
+        folder = networks_dir(database)
+    if not trials:
+        raise ModelsError(f"Study {study} has no trained network yet.", "Go on with `search run`.")
+    ready = []
+    for trial in trials:
+        assert trial.model is not None
+        model = model_of(folder / trial.model.name)
+        if model.spec.sha256 != trial.model.sha256:
+            raise ModelsError(f"{model.path} is damaged.", "Copy it again from the worker that trained it.")
+        ready.append(replace(model, spec=replace(model.spec, name=f"{study}-trial{trial.number + 1}.tflite")))
+    return ready

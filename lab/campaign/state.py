@@ -1,0 +1,38 @@
+"""What earlier starts of a campaign left to know: a start judges its windows by it too.
+
+Read once, before the bench is opened, and kept in recordings: a replay has no earlier starts to look at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from db.database import Database
+from db.queries import canary_points, incidents
+from db.rows import CampaignRow
+from lab.campaign.crash_attribution import PHONE_DIED
+
+
+@dataclass(frozen=True)
+class History:
+    """Of a campaign so far.
+
+    Attributes:
+        canary_latencies_ms: of the windows that are trusted, by the canary's number.
+        deaths: details of the incidents in which the phone died under a model.
+    """
+
+    canary_latencies_ms: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    deaths: tuple[str, ...] = ()
+
+
+def history_of(db: Database, campaign: CampaignRow) -> History:
+    """What the record knows of a campaign now."""
+    latencies_ms = defaultdict[int, list[float]](list)
+    for point in canary_points(db, campaign.campaign_id):
+        if point.window_state == "done" and point.outcome in ("accepted", "marginal"):
+            latencies_ms[point.ordinal].append(point.latency_ms)
+    deaths = tuple(i.detail for i in incidents(db, campaign.campaign_id) if i.kind == PHONE_DIED)
+    return History({canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}, deaths)

@@ -1,0 +1,1 @@
+"""What random networks of a space are like."""

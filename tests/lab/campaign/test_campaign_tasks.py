@@ -1,0 +1,109 @@
+"""Which tasks a campaign has, their order, and when one has enough visits."""
+
+import math
+
+import pytest
+
+from db.rows import EnergyRow, TaskRow
+from lab.campaign.tasks import arrange, canary_tasks, decide, half_width_frac, noise_estimate, sampled_tasks
+from lab.profile.profile import PrecisionSection
+
+PRECISION = PrecisionSection()
+NOISE = noise_estimate(math.nan, 0, PRECISION)
+
+
+def energy(energy_mj: float = 1.3, se_mj: float = 0.001) -> EnergyRow:
+    return EnergyRow(
+        analysis_version=1, power_w=1.3, idle_power_w=0.6, latency_ms=1.0, energy_mj=energy_mj, energy_se_mj=se_mj,
+        dynamic_energy_mj=0.7, dynamic_energy_se_mj=se_mj, n_samples=9000, n_segments=20, n_segments_trimmed=0,
+        task_id=1, visit_id=1, window_id=1, session_id=1, outcome="accepted",
+    )  # fmt: skip
+
+
+def task(n_attempts: int = 0, n_wanted: int = 1) -> TaskRow:
+    return TaskRow(
+        role="architecture",
+        ordinal=0,
+        n_wanted=n_wanted,
+        task_id=1,
+        state="claimed",
+        n_attempts=n_attempts,
+        failure=None,
+    )
+
+
+def test_a_longer_campaign_begins_with_the_tasks_of_a_shorter_one() -> None:
+    assert sampled_tasks(60, 3, 0.1)[:20] == sampled_tasks(20, 3, 0.1)
+
+
+def test_about_the_asked_share_is_visited_twice() -> None:
+    twice = sum(t.n_wanted == 2 for t in sampled_tasks(1000, 1, 0.1))
+    assert 70 <= twice <= 130
+
+
+def test_the_canaries_differ_and_stay_the_same() -> None:
+    hashes = [t.architecture.hash for t in canary_tasks(3) if t.architecture]
+    assert len(set(hashes)) == 3
+    assert canary_tasks(2) == canary_tasks(3)[:2]
+
+
+def test_a_window_holds_every_task_once_with_its_canaries_spread() -> None:
+    order = arrange(list(range(98)), ["a", "b"], seed=1, window=4)
+    assert sorted(map(str, order)) == sorted(map(str, [*range(98), "a", "b"]))
+    assert order.index("a") <= 50 < order.index("b")
+
+
+def test_another_window_has_another_order_and_the_same_window_the_same() -> None:
+    tasks = list(range(50))
+    assert arrange(tasks, [], 1, 0) != arrange(tasks, [], 1, 1)
+    assert arrange(tasks, [], 1, 0) == arrange(tasks, [], 1, 0)
+
+
+@pytest.mark.parametrize("n_canaries", [0, 1, 2, 3])
+def test_a_window_of_few_models_can_be_arranged(n_canaries: int) -> None:
+    canaries = ["a", "b", "c"][:n_canaries]
+    assert len(arrange([1], canaries, 1, 0)) == 1 + n_canaries
+
+
+def test_one_visit_suffices_at_the_default_precision() -> None:
+    assert decide(task(), [energy()], NOISE, PRECISION, None).state == "done"
+
+
+def test_a_narrower_target_asks_for_more_visits() -> None:
+    narrow = PrecisionSection(target_half_width_frac=0.04)
+    assert decide(task(), [energy()], NOISE, narrow, None).state == "pending"
+    assert decide(task(2), [energy()] * 3, NOISE, narrow, None).state == "done"
+
+
+def test_visits_that_were_asked_for_from_the_start_are_made() -> None:
+    assert decide(task(n_wanted=2), [energy()], NOISE, PRECISION, None).state == "pending"
+    assert decide(task(1, n_wanted=2), [energy()] * 2, NOISE, PRECISION, None).state == "done"
+
+
+def test_a_rejected_visit_is_made_again_until_the_attempts_are_used_up() -> None:
+    assert decide(task(0), [], NOISE, PRECISION, None).state == "pending"
+    last = decide(task(PRECISION.max_visits - 1), [], NOISE, PRECISION, None)
+    assert last.state == "failed"
+    assert last.failure == "every visit was rejected"
+
+
+def test_a_model_that_fails_twice_is_given_up_with_what_the_tool_said() -> None:
+    assert decide(task(0), [], NOISE, PRECISION, "rejected: bad op").state == "pending"
+    second = decide(task(1), [], NOISE, PRECISION, "rejected: bad op")
+    assert (second.state, second.failure) == ("failed", "rejected: bad op")
+
+
+def test_an_imprecise_model_is_done_when_its_attempts_are_used_up() -> None:
+    narrow = PrecisionSection(target_half_width_frac=0.001)
+    assert decide(task(narrow.max_visits - 1), [energy()], NOISE, narrow, None).state == "done"
+
+
+def test_more_visits_and_less_noise_narrow_the_interval() -> None:
+    one, four = half_width_frac([energy()], NOISE), half_width_frac([energy()] * 4, NOISE)
+    assert four == pytest.approx(one / 2, rel=0.01)
+    assert half_width_frac([], NOISE) == math.inf
+
+
+def test_the_prior_noise_holds_until_enough_pairs_are_measured() -> None:
+    assert noise_estimate(0.02, 99, PRECISION).sd_frac == PRECISION.prior_visit_sd_frac
+    assert noise_estimate(0.02, 100, PRECISION).sd_frac == 0.02

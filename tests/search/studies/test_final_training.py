@@ -1,0 +1,123 @@
+"""Networks trained again: each seed once, and side by side with the paper's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.database import Database, open_database
+from db.retrainings import list_retrainings
+from db.rows import RetrainingSpec
+from search import cli
+from search.audio.examples import SoundData, standardised
+from search.commands import exits
+from search.networks.baselines import baseline_named
+from search.networks.layers import Graph
+from search.networks.spaces import AUDIO_2D, TABLE_2
+from search.studies.comparison import compared_networks
+from search.studies.files import networks_dir
+from search.studies.final_training import Retrainer
+from search.studies.loop import Clock
+from search.tflite.random_constants import draw_constants
+from search.tflite.writer import serialize
+from search.training.recipe import Recipe
+from search.training.result import Trained
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+NETWORKS = (TABLE_2, baseline_named("tc_resnet_8"))
+TRIAL = Recipe(n_float_epochs=3, n_int8_epochs=1.5)
+
+
+def few_clips() -> SoundData:
+    rng = np.random.default_rng(0)
+    splits = {
+        split: (rng.normal(size=(n, 196, 40)).astype(np.float32), np.arange(n) % 9)
+        for split, n in (("train", 2), ("validation", 2), ("test", 9))
+    }
+    return standardised("SYNTHETIC noise", True, splits)
+
+
+class Trainings:
+    """Trains in no time; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, Recipe]] = []
+
+    def __call__(self, graph: Graph, data: SoundData, recipe: Recipe, seed: int) -> Trained:
+        self.asked.append((seed, recipe))
+        return Trained(serialize(draw_constants(graph, np.random.default_rng(seed))), 0.5, 0.6, ())
+
+
+def retrain(db: Database, n_repeats: int, seen: list[RetrainingSpec]) -> Trainings:
+    trainings = Trainings()
+    clock = Clock(lambda: NOW, lambda: 0.0)
+    retrainer = Retrainer(db, networks_dir(db), few_clips(), TRIAL, clock, trainings, seen.append)
+    retrainer.run(NETWORKS, n_repeats, lambda: len(seen) >= 5)
+    return trainings
+
+
+def test_each_network_and_seed_is_trained_once_a_third_longer_and_tested(tmp_path: Path) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        seen: list[RetrainingSpec] = []
+        first = retrain(db, 2, seen)
+        assert [seed for seed, _ in first.asked] == [1, 1, 2, 2]
+        assert all((r.n_float_epochs, r.n_int8_epochs) == (pytest.approx(4), pytest.approx(2)) for _, r in first.asked)
+        assert retrain(db, 2, []).asked == []
+        rows = list_retrainings(db)
+        assert rows == seen
+        assert {row.network_text for row in rows} == {network.text for network in NETWORKS}
+        for row in rows:
+            assert row.test_accuracy * 9 == pytest.approx(round(row.test_accuracy * 9))
+            assert (networks_dir(db) / row.model.name).stat().st_size == row.model.size_bytes
+        assert len(retrain(db, 9, seen).asked) == 1, "asked to end after five"
+
+
+def test_only_what_was_trained_alike_counts_as_finished(tmp_path: Path) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        retrain(db, 1, [])
+        clock = Clock(lambda: NOW, lambda: 0.0)
+        other = replace(TRIAL, learning_rate=0.5)
+        retrainer = Retrainer(db, networks_dir(db), few_clips(), other, clock, Trainings())
+        assert retrainer.finished() == []
+        retrainer.run(NETWORKS[:1], 1, lambda: False)
+        (row,) = retrainer.finished()
+        assert row.recipe["learning_rate"] == 0.5
+        assert len(list_retrainings(db)) == 3
+
+
+def test_they_are_compared_with_spread_counts_and_the_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        retrain(db, 2, [])
+        searched, baseline = compared_networks(db, None, AUDIO_2D.name)
+    assert (searched.is_baseline, baseline.is_baseline) == (False, True)
+    assert len(baseline.test_accuracies) == 2
+    assert baseline.flops == pytest.approx(6.00e6, rel=1e-3)
+    assert baseline.measured is None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("sys.argv", ["search", "compare"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    printed = capsys.readouterr().out
+    assert "TCResNet8-1.0" in printed
+    assert re.search(r"MobileNetV2 +70\.30 ± 0\.40", printed)
+    assert "SYNTHETIC noise" in printed
+
+
+def test_nothing_to_retrain_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["search", "retrain"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == exits.BAD_INPUT
+    assert "--baselines" in capsys.readouterr().err
