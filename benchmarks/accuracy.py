@@ -14,16 +14,16 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from truth_comparison import Accuracy, Comparison, compare, read_truths, summarise
+from truth_comparison import Accuracy, TruthComparison, compare, read_truths, summarise
 
 from db.database import open_database
 from db.results import result_rows
 from lab.campaign import campaign as campaigns
-from lab.campaign.request import Wanted, plan_of
+from lab.campaign.request import MeasureRequest, plan_of
 from lab.profile.profile import parse_profile
 
 
-def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[Comparison], dict[str, int]]:
+def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[TruthComparison], dict[str, int]]:
     """One campaign on one simulated bench; its comparisons and its visits by outcome."""
     logging.disable(logging.CRITICAL)
     place = Path(folder) / f"seed{seed}"
@@ -35,7 +35,7 @@ def run_seed(seed: int, n: int, folder: str) -> tuple[int, list[Comparison], dic
         "accuracy",
     )
     with open_database(place / "lab.db") as db:
-        plan = plan_of(Wanted(n=n), profile, "")
+        plan = plan_of(MeasureRequest(n=n), profile, "")
         row = campaigns.measure(db, profile, plan)
         rows = list(result_rows(db, row.name))
         outcomes = dict(campaigns.progress(db, row.campaign_id).n_visits)
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    everything, totals = list[Comparison](), dict[str, int]()
+    everything, totals = list[TruthComparison](), dict[str, int]()
     print(f"SIMULATED bench: {arguments.architectures} architectures, {arguments.seeds} seeds")
     print("  seed  accepted  mean error      worst       bias  covered  others")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(arguments.processes) as pool:

@@ -41,7 +41,7 @@ def resident_mb(pid: int) -> float:
         return 0.0
 
 
-class Memory(threading.Thread):
+class FamilyMemory(threading.Thread):
     """Samples the family's resident memory twice a second: the largest process, and all together."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -74,7 +74,7 @@ def main() -> None:
         command = [LAB, "build", "--n", str(arguments.n), "--out", folder, "--workers", str(arguments.workers)]
         began = time.monotonic()
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        memory = Memory(process)
+        memory = FamilyMemory(process)
         memory.start()
         _, said = process.communicate()
         wall_s = time.monotonic() - began

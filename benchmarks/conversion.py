@@ -38,7 +38,7 @@ CAMPAIGN = 15_000
 
 
 @dataclass
-class Way:
+class ConversionRoute:
     """One way to a file, and what its files have taken."""
 
     name: str
@@ -65,7 +65,7 @@ def convert_raw(architecture: Architecture) -> bytes:
     return convert_network(draw_constants(build_graph(architecture), np.random.default_rng(1)))
 
 
-def measure_keras(architecture: Architecture, converter: Way, export: Way) -> None:
+def measure_keras(architecture: Architecture, converter: ConversionRoute, export: ConversionRoute) -> None:
     """The converter on a quantization-aware model, and the export of that same model."""
     graph = build_graph(architecture)
     models = []
@@ -95,8 +95,11 @@ def main() -> None:
     core = max(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})
 
-    writer, export = Way("writer, random constants"), Way("writer, from a trained model")
-    raw, qat = Way("converter, plain operations"), Way("converter, quantization-aware Keras model")
+    writer, export = ConversionRoute("writer, random constants"), ConversionRoute("writer, from a trained model")
+    raw, qat = (
+        ConversionRoute("converter, plain operations"),
+        ConversionRoute("converter, quantization-aware Keras model"),
+    )
     warm_up = sampled(2, arguments.seed + 1)
     for architecture in warm_up:
         write_tflite(architecture, seed=0)
@@ -105,7 +108,7 @@ def main() -> None:
         writer.timed(lambda architecture=architecture: write_tflite(architecture, seed=1))
     for architecture in sampled(arguments.raw, arguments.seed):
         raw.timed(lambda architecture=architecture: convert_raw(architecture))
-    measure_keras(warm_up[0], Way(""), Way(""))
+    measure_keras(warm_up[0], ConversionRoute(""), ConversionRoute(""))
     for architecture in sampled(arguments.qat, arguments.seed):
         measure_keras(architecture, qat, export)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.networks.architecture import Architecture
 from search.surrogate.trained_surrogate import TrainedSurrogate
 
@@ -19,7 +19,7 @@ class CostedSurrogate(TrainedSurrogate):
         costs: where they come from.
     """
 
-    def __init__(self, surrogate: TrainedSurrogate, costs: KnownCosts) -> None:
+    def __init__(self, surrogate: TrainedSurrogate, costs: PredictedCosts) -> None:
         super().__init__(surrogate.trainings, surrogate.model, surrogate.file_sha256)
         self._costs = costs
 

@@ -2,7 +2,7 @@
 
     python benchmarks/fault_matrix.py --seeds 5 --pairs 200 --resume
 
-A case is a campaign of two windows in which faults strike, and which is started again, as a person would, until it is
+A case is a campaign of two windows in which faults strike, and which is started again, as a user would, until it is
 done. Then the record is held against what the simulated world knows: rows whose energy is off by more than 1.5 %
 ("wrong"), architectures without a row ("missing"), more rows than were wanted ("twice"), a clock other than the
 locked one, settings of the phone that were not given back. Each case ends as a line of benchmarks/results/
@@ -36,7 +36,7 @@ from db.database import Database, open_database
 from db.errors import DbError
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
-from db.schema import Energy, Task, Visit, Window
+from db.schema import EnergyTable, TaskTable, VisitTable, WindowTable
 from hardware.errors import HardwareError
 from hardware.sim.constants import pixel4xl
 from hardware.sim.faults.catalogue import FAULTS
@@ -79,7 +79,7 @@ truth_path = "{truth}"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseOutcome:
     """What became of a case.
 
     Attributes:
@@ -125,7 +125,7 @@ def cases(n_seeds: int, n_pairs: int) -> Iterator[tuple[tuple[str, ...], int]]:
         yield (first, second), 1000 + number
 
 
-def run_case(faults: Sequence[str], seed: int) -> Outcome:
+def run_case(faults: Sequence[str], seed: int) -> CaseOutcome:
     """One case, in processes of its own: some are killed."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +143,7 @@ def run_case(faults: Sequence[str], seed: int) -> Outcome:
             if n_killed > MOST_STARTS:
                 raise RuntimeError(f"{'+'.join(faults)} seed {seed}: the process dies again and again")
         found = json.loads((place / "result.json").read_text(encoding="utf-8"))
-    return Outcome(**found, wall_s=time.monotonic() - began)
+    return CaseOutcome(**found, wall_s=time.monotonic() - began)
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def until_done(place: Path, faults: Sequence[str], seed: int, n_killed: int = 0)
         n_killed: how often a process of this case was killed already.
 
     Returns:
-        The fields of its `Outcome`, without the wall time.
+        The fields of its `CaseOutcome`, without the wall time.
     """
     plain = parse_profile(_PROFILE.format(seed=seed, truth=place / "truth.jsonl"), "faults")
     struck = place / "struck.txt"
@@ -288,24 +288,26 @@ def _gates(db: Database) -> set[str]:
     with db.read() as tx:
         found = {
             f"{'tool' if outcome == 'model_failed' else 'gate'} {(reason or '').split(':')[0]}"
-            for outcome, reason in tx.execute(select(Visit.outcome, Visit.reason).where(Visit.outcome != "accepted"))
+            for outcome, reason in tx.execute(
+                select(VisitTable.outcome, VisitTable.reason).where(VisitTable.outcome != "accepted")
+            )
         }
-        if tx.scalar(select(Energy.id).where(Energy.n_segments_trimmed > 0).limit(1)) is not None:
+        if tx.scalar(select(EnergyTable.id).where(EnergyTable.n_segments_trimmed > 0).limit(1)) is not None:
             found.add("gate bursts")
-        quarantined = tx.scalar(select(Window.id).where(Window.state == "quarantined").limit(1))
+        quarantined = tx.scalar(select(WindowTable.id).where(WindowTable.state == "quarantined").limit(1))
         return found | ({"canary"} if quarantined is not None else set())
 
 
 def _tasks(db: Database) -> dict[int, str]:
     with db.read() as tx:
-        rows = tx.execute(select(Task.id, Task.state).where(Task.role == "architecture"))
+        rows = tx.execute(select(TaskTable.id, TaskTable.state).where(TaskTable.role == "architecture"))
         return {row.id: row.state for row in rows}
 
 
 def _n_trusted(db: Database) -> int:
     """Visits that count, those of canaries included."""
     with db.read() as tx:
-        outcomes = tx.scalars(select(Visit.outcome).where(Visit.outcome.in_(("accepted", "marginal"))))
+        outcomes = tx.scalars(select(VisitTable.outcome).where(VisitTable.outcome.in_(("accepted", "marginal"))))
         return len(outcomes.all())
 
 
@@ -320,14 +322,14 @@ def _is_off_clock(db: Database, row: dict[str, Any]) -> bool:
 # -- the file of results, and the tables
 
 
-def known(path: Path) -> list[Outcome]:
+def known(path: Path) -> list[CaseOutcome]:
     """The cases that are in the file."""
     if not path.exists():
         return []
-    kinds = {field.name: field.type for field in fields(Outcome)}
+    kinds = {field.name: field.type for field in fields(CaseOutcome)}
     read = {"int": int, "float": float, "bool": lambda text: text == "True", "str": str}
     with path.open(newline="", encoding="utf-8") as file:
-        found = [Outcome(**{n: read[str(kinds[n])](v) for n, v in row.items()}) for row in csv.DictReader(file)]
+        found = [CaseOutcome(**{n: read[str(kinds[n])](v) for n, v in row.items()}) for row in csv.DictReader(file)]
     # Held anew against the catalogue, which may have learnt more signs since.
     return [replace(one, unnoticed=_unnoticed(one.struck, one.signals)) for one in found]
 
@@ -336,25 +338,25 @@ def _unnoticed(struck: str, signals: str) -> str:
     return "+".join(n for n in struck.split("+") if n and not _noticed(n, set(signals.split("; "))))
 
 
-def keep(path: Path, outcome: Outcome) -> None:
+def keep(path: Path, outcome: CaseOutcome) -> None:
     """Add a case to the file."""
     path.parent.mkdir(exist_ok=True)
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])
+        writer = csv.DictWriter(file, [field.name for field in fields(CaseOutcome)])
         if new:
             writer.writeheader()
         writer.writerow(asdict(outcome))
 
 
-def report(outcomes: Sequence[Outcome]) -> None:
+def report(outcomes: Sequence[CaseOutcome]) -> None:
     """Print the tables."""
     quiet = [o for o in outcomes if o.faults == "none"]
     base_s = float(np.mean([o.bench_s for o in quiet])) if quiet else 0.0
     base_wall_s = float(np.mean([o.wall_s for o in quiet])) if quiet else 0.0
     print("SIMULATED bench. Rows: wrong (energy off by more than 1.5 %, or another clock), missing, twice; runs lost:")
     print("measured and not used. Time lost: bench and wall seconds beyond those of a campaign without faults.\n")
-    groups = defaultdict[str, list[Outcome]](list)
+    groups = defaultdict[str, list[CaseOutcome]](list)
     for outcome in outcomes:
         groups["pairs" if "+" in outcome.faults else outcome.faults].append(outcome)
     head = f"{'fault':<20}{'cases':>6}{'struck':>7}{'unseen':>7}{'wrong':>6}{'missing':>8}{'twice':>6}{'lost':>6}"
@@ -384,13 +386,13 @@ def report(outcomes: Sequence[Outcome]) -> None:
         print(f"  {o.faults} seed {o.seed}: {what}, restored {o.phone_restored}, audit {o.audit or 'passed'}")
 
 
-def _is_masked(outcome: Outcome) -> bool:
+def _is_masked(outcome: CaseOutcome) -> bool:
     """Two faults struck, one has left its sign, and a window was lost to it: what else was wrong in there is gone."""
     struck, unnoticed = set(outcome.struck.split("+")), set(outcome.unnoticed.split("+"))
     return bool(struck - unnoticed) and any(signal in _COST_A_WINDOW for signal in outcome.signals.split("; "))
 
 
-def _words(name: str, group: Sequence[Outcome]) -> str:
+def _words(name: str, group: Sequence[CaseOutcome]) -> str:
     if name == "pairs":
         return ""
     fault = FAULTS.get(name)

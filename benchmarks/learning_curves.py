@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: TID253
 from predictor.artefact import load
 from predictor.split import grouped_folds
 from search.commands.terminal import new_table, print_table
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.engine.encoding import params_of
 from search.engine.log_odds import log_odds
 from search.engine.reward import REWARDS, reward_named
@@ -46,7 +46,7 @@ PREDICTOR = Path(__file__).parent / "data" / "energy_model"
 
 def features(trainings: Trainings, predictor: Path) -> Floats:
     """What a rule knows of each training's network, (n, N_FEATURES)."""
-    costs = KnownCosts(load(predictor).predictor, reward_named(REWARDS[0].name))
+    costs = PredictedCosts(load(predictor).predictor, reward_named(REWARDS[0].name))
     architectures = [row.architecture for row in trainings.rows]
     known = zip(architectures, *costs.costs(architectures), strict=True)
     trials = [

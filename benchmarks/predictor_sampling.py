@@ -26,7 +26,7 @@ from predictor.schema import FeatureSchema
 from predictor.split import held_out
 from predictor.suggestion import SPACE_FILLING_UNTIL, suggest
 from predictor.table import Indices, Measurements
-from predictor.two_stage import Budget, evaluate_two_stage
+from predictor.two_stage import MeasurementBudget, evaluate_two_stage
 from search.networks.features import COSTS, GRAPH_COUNTS
 
 _DRAWS = 3
@@ -110,7 +110,7 @@ def from_latency(rows: Measurements, mark: str) -> None:
     forests = [evaluate(FOREST.name, rows, seed).test.r2 for seed in range(_DRAWS)]
     table.add_row("random-forest", "", "all", f"{np.mean(forests):.3f}", f"{np.std(forests, ddof=1):.3f}")
     for n_latencies, n_energies in ((1000, 20), (1000, 50), (1000, 200)):
-        budget = Budget(n_latencies, n_energies)
+        budget = MeasurementBudget(n_latencies, n_energies)
         found = [evaluate_two_stage("gradient-boosting", rows, budget, seed).test.r2 for seed in range(_DRAWS)]
         table.add_row("energy from latency", f"{n_latencies:,}", str(n_energies), f"{np.mean(found):.3f}",
                       f"{np.std(found, ddof=1):.3f}")  # fmt: skip

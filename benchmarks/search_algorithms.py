@@ -2,7 +2,7 @@
 
     python benchmarks/search_algorithms.py --trials 2000 --seeds 10 --limit bayesian=300 --switch-at 300
 
-The true reward is that of the best trained trial without the luck of its training; the best is picked, as in a real
+The true reward is that of the best trained trial without the seed of its training; the best is picked, as in a real
 search, by the reward with it (as told). Every finished study is a line of --out; the same command goes on with what is
 missing. The hybrid begins as `bayesian` does, trial by trial: where a study of `bayesian` ends when the hybrid of its
 seed changes over, the hybrid's line answers for both.
@@ -39,7 +39,7 @@ from toy_objective import ToyObjective
 
 from predictor.artefact import load
 from search.commands.terminal import print_table
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, Settings, build_sampler
 from search.engine.encoding import Encoding
 from search.engine.record import best_reward, best_trained, final_reward, finished
@@ -57,7 +57,7 @@ from search.worker_processes import worker_pool
 MARKS = (100, 300, 500, 1000, 2000)
 DEFAULT_OUT = Path("build/search_algorithms.jsonl")
 PREDICTOR = Path(__file__).parent / "data" / "energy_model"
-HOPELESS_SUFFIX = "+skip"
+SKIP_SUFFIX = "+skip"
 REPLAYED_SUFFIX = "+replay"
 COMPARISONS = (
     ("hyperfirefly", "random"),
@@ -75,9 +75,9 @@ COMPARISONS = (
 class Job:
     """One study.
 
-    `algorithm` may end in +skip: hopeless proposals are not trained; or in +replay: it proposes what it would without a
-    rule, each training with the same luck, so that only what the rule stops is lost. `rule` may end in @ and the
-    probability below which it condemns. `trainings` and `predictor` are paths, None of the formula: what is in them
+    `algorithm` may end in +skip: dominated proposals are not trained; or in +replay: it proposes what it would without
+    a rule, each training from the same seed, so that only what the rule stops is lost. `rule` may end in @ and the
+    probability below which it flags. `trainings` and `predictor` are paths, None of the formula: what is in them
     tells studies apart.
     """
 
@@ -128,7 +128,7 @@ def load_surrogate(space: str, reward: str, trainings: Path | None, predictor: P
     """Of the table of trainings, or the formula; once in a process, as fitting takes seconds."""
     if trainings is None or predictor is None:
         return ToyObjective(space_named(space))
-    costs = KnownCosts(load(predictor).predictor, reward_named(reward))
+    costs = PredictedCosts(load(predictor).predictor, reward_named(reward))
     return CostedSurrogate(TrainedSurrogate.from_file(trainings), costs)
 
 
@@ -174,10 +174,10 @@ def new_study(job: Job, encoding: Encoding, objective: SurrogateObjective) -> tu
         encoding,
         job.seed,
         objective.penalties,
-        skip_hopeless=job.algorithm.endswith(HOPELESS_SUFFIX),
+        skip_dominated=job.algorithm.endswith(SKIP_SUFFIX),
         switch_at=job.switch_at,
     )
-    sampler = build_sampler(job.algorithm.removesuffix(HOPELESS_SUFFIX).removesuffix(REPLAYED_SUFFIX), settings)
+    sampler = build_sampler(job.algorithm.removesuffix(SKIP_SUFFIX).removesuffix(REPLAYED_SUFFIX), settings)
     suggestions = Suggestions()
     sampler.sample_relative = suggestions.around(sampler.sample_relative)  # type: ignore[method-assign]
     return optuna.create_study(direction="maximize", sampler=sampler), suggestions
@@ -346,7 +346,7 @@ def rule_table(jobs: list[Job], lines: dict[str, dict[str, Any]], title: str) ->
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [name for name in ALGORITHM_NAMES if name != PARETO]
-    parser.add_argument("--algorithms", nargs="*", default=known, help="names, +skip behind one: hopeless not trained")
+    parser.add_argument("--algorithms", nargs="*", default=known, help="names, +skip behind one: dominated not trained")
     parser.add_argument("--rules", nargs="*", default=list(STOP_RULE_NAMES), help="names; tsgp@0.1 sets delta")
     parser.add_argument(
         "--rules-algorithm", default="evolution", help="that proposes for the rules; +replay: as without"

@@ -4,8 +4,8 @@
 
 Runs the command in a process of its own, everything at the wire, and watches it from outside: resident memory of the
 measuring process once a second, wall time by what it says it is doing. With --faults things go wrong at random, all
-that `lab measure --fault list` names: a start that ends because a person would have to put something right is followed
-by the next, as by a person who did, and at the end the record is held against the world's truth and audited. Prints
+that `lab measure --fault list` names: a start that ends because a user would have to put something right is followed
+by the next, as by a user who did, and at the end the record is held against the world's truth and audited. Prints
 figures; asserts nothing.
 """
 
@@ -44,7 +44,7 @@ def resident_mb(pid: int) -> float:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-class Memory(threading.Thread):
+class ResidentMemory(threading.Thread):
     """Samples resident memory once a second."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -131,7 +131,7 @@ def watch(command: list[str], folder: Path) -> tuple[int, str]:
     began, spent = time.monotonic(), defaultdict[str, float](float)
     said = ""
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    memory = Memory(process)
+    memory = ResidentMemory(process)
     memory.start()
     doing, since, last_print = "starting", began, began
     assert process.stderr is not None
@@ -163,7 +163,7 @@ def watch(command: list[str], folder: Path) -> tuple[int, str]:
 
 
 def report(
-    result: dict[str, float], wall_s: float, memory: Memory, spent: dict[str, float], code: int, folder: Path
+    result: dict[str, float], wall_s: float, memory: ResidentMemory, spent: dict[str, float], code: int, folder: Path
 ) -> None:
     """Print the figures."""
     stored = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e9

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from db.database import open_database
 from lab.campaign import campaign as campaigns
-from lab.campaign.request import Wanted, plan_of
+from lab.campaign.request import MeasureRequest, plan_of
 from lab.profile.profile import BenchProfile, load_profile
 
 FULL = 15_000
@@ -27,7 +27,7 @@ def run(profile: BenchProfile, n: int, label: str) -> str:
     """One campaign; its row of the table."""
     with tempfile.TemporaryDirectory() as folder, open_database(Path(folder) / "lab.db") as db:
         began = time.perf_counter()
-        row = campaigns.measure(db, profile, plan_of(Wanted(n=n), profile, ""))
+        row = campaigns.measure(db, profile, plan_of(MeasureRequest(n=n), profile, ""))
         wall_s = time.perf_counter() - began
         now = campaigns.progress(db, row.campaign_id)
     done = now.n_tasks["done"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.networks.architecture import Architecture
-from search.networks.count import Cost, count_graph
+from search.networks.count import ComputeCost, count_graph
 from search.networks.graph import build_graph
 from search.networks.space import Space
 
@@ -91,7 +91,7 @@ class ToyObjective:
         return float(0.35 + 0.58 / (1 + np.exp(-(0.4 + 0.10 * score + 0.35 * gain))))
 
     def curve(self, architecture: Architecture, rng: np.random.Generator) -> Floats:
-        """One training: rises to the accuracy and the luck of this training."""
+        """One training: rises to the accuracy and the run-to-run noise of this training."""
         end = self.accuracy(architecture) + rng.normal(0, LUCK_SD)
         t = np.arange(1, self.n_evaluations + 1) / self.n_evaluations
         steep, share, late = np.exp(rng.normal(0, 0.2)), rng.uniform(0.5, 1.0), rng.random() < LATE_SHARE
@@ -113,7 +113,7 @@ class ToyObjective:
         sizes = [round(24_000 + 28_000 * cost.n_params / TABLE_2_PARAMS) for cost in counted]
         return np.array(energies, float), np.array(sizes, float)
 
-    def _cost(self, architecture: Architecture) -> Cost:
+    def _cost(self, architecture: Architecture) -> ComputeCost:
         """A block's FLOPs and parameters follow from its position and the channels that come in: counted once each."""
         keys = self._keys(architecture)
         try:
@@ -122,7 +122,7 @@ class ToyObjective:
             counted = count_graph(build_graph(architecture), len(architecture.blocks))
             costs = [(each.flops, each.n_params) for each in (*counted.blocks, counted.head)]
             self._block_cost.update(zip(keys, costs, strict=True))
-        return Cost(sum(flops for flops, _ in costs), sum(n_params for _, n_params in costs))
+        return ComputeCost(sum(flops for flops, _ in costs), sum(n_params for _, n_params in costs))
 
     def _keys(self, architecture: Architecture) -> list[CostKey]:
         channels = self._space.input_shape[-1]

@@ -20,7 +20,7 @@ _LONGEST_START_UP_S = 12.0
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TruthComparison:
     """One visit beside its truth.
 
     Attributes:
@@ -65,7 +65,7 @@ def read_truths(path: Path) -> list[dict[str, Any]]:
     return truths
 
 
-def compare(rows: Iterable[dict[str, Any]], truths: Iterable[dict[str, Any]]) -> list[Comparison]:
+def compare(rows: Iterable[dict[str, Any]], truths: Iterable[dict[str, Any]]) -> list[TruthComparison]:
     """Each visit of the record beside the run that it recorded.
 
     Args:
@@ -81,14 +81,14 @@ def compare(rows: Iterable[dict[str, Any]], truths: Iterable[dict[str, Any]]) ->
     return [_beside(row, by_model[row["model_sha256"]]) for row in rows]
 
 
-def _beside(row: dict[str, Any], candidates: list[dict[str, Any]]) -> Comparison:
+def _beside(row: dict[str, Any], candidates: list[dict[str, Any]]) -> TruthComparison:
     began_s = row["started_utc_s"]
     near = [t for t in candidates if 0.0 <= t["started_utc_s"] - began_s <= _LONGEST_START_UP_S]
     if not near:
         raise TruthMissing(f"visit {row['visit_id']} of {row['model_sha256'][:10]} at {began_s:.1f}")
     truth = min(near, key=lambda t: t["started_utc_s"] - began_s)
     half = student_t_95(row["n_segments"] - row["n_segments_trimmed"] - 1) * row["energy_se_mj"]
-    return Comparison(
+    return TruthComparison(
         row["model_sha256"],
         row["outcome"],
         row["energy_mj"] / truth["energy_mj"] - 1,
@@ -96,7 +96,7 @@ def _beside(row: dict[str, Any], candidates: list[dict[str, Any]]) -> Comparison
     )
 
 
-def summarise(comparisons: Iterable[Comparison]) -> Accuracy:
+def summarise(comparisons: Iterable[TruthComparison]) -> Accuracy:
     """The figures of the accepted visits."""
     accepted = [c for c in comparisons if c.outcome == "accepted"]
     n = len(accepted)

@@ -19,7 +19,16 @@ from db.database import Database
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
 from db.rows import CampaignRow, EnergySpec, GateSpec, VisitOutcome, fields_of
-from db.schema import Analysis, BenchSession, Campaign, Energy, GateResult, Verdict, Visit, Window
+from db.schema import (
+    AnalysisTable,
+    BenchSessionTable,
+    CampaignTable,
+    EnergyTable,
+    GateResultTable,
+    VerdictTable,
+    VisitTable,
+    WindowTable,
+)
 
 _A_METHOD = 1000
 
@@ -79,21 +88,25 @@ class EnergyBeside:
 def open_analysis(db: Database, spec: AnalysisSpec) -> int:
     """The version of an analysis: the stored one if it was made this way before, else a new one."""
     with db.write() as tx:
-        for stored in tx.scalars(select(Analysis).where(Analysis.method == spec.method)):
+        for stored in tx.scalars(select(AnalysisTable).where(AnalysisTable.method == spec.method)):
             if stored.settings == spec.settings:
                 return stored.version
         first = spec.method * _A_METHOD
-        mine = select(func.max(Analysis.version)).where(Analysis.version.between(first, first + _A_METHOD - 1))
+        mine = select(func.max(AnalysisTable.version)).where(
+            AnalysisTable.version.between(first, first + _A_METHOD - 1)
+        )
         version = (tx.scalar(mine) or first) + 1
-        tx.add(Analysis(version=version, **fields_of(spec)))
+        tx.add(AnalysisTable(version=version, **fields_of(spec)))
         return version
 
 
 def list_analyses(db: Database) -> list[AnalysisRow]:
     """All analyses made again, oldest first."""
-    counted = select(func.count()).select_from(Verdict).where(Verdict.analysis_version == Analysis.version)
+    counted = (
+        select(func.count()).select_from(VerdictTable).where(VerdictTable.analysis_version == AnalysisTable.version)
+    )
     with db.read() as tx:
-        rows = tx.execute(select(Analysis, counted.scalar_subquery()).order_by(Analysis.version))
+        rows = tx.execute(select(AnalysisTable, counted.scalar_subquery()).order_by(AnalysisTable.version))
         return [
             AnalysisRow(
                 version=a.version, n_visits=n, created_utc=a.created_utc, method=a.method, settings=a.settings,
@@ -106,7 +119,7 @@ def list_analyses(db: Database) -> list[AnalysisRow]:
 def known_versions(db: Database) -> list[int]:
     """Every analysis version that any energy of the record has."""
     with db.read() as tx:
-        return list(tx.scalars(select(Energy.analysis_version).distinct().order_by(Energy.analysis_version)))
+        return list(tx.scalars(select(EnergyTable.analysis_version).distinct().order_by(EnergyTable.analysis_version)))
 
 
 def windows_to_analyse(db: Database, version: int, campaign: str | None = None) -> list[StoredWindow]:
@@ -117,18 +130,18 @@ def windows_to_analyse(db: Database, version: int, campaign: str | None = None) 
     Raises:
         RecordRefused: no campaign of that name.
     """
-    dealt_with = exists().where(Verdict.visit_id == Visit.id, Verdict.analysis_version == version)
+    dealt_with = exists().where(VerdictTable.visit_id == VisitTable.id, VerdictTable.analysis_version == version)
     statement = (
-        select(Window, BenchSession.profile_toml, Campaign, Visit.order_in_window)
-        .join(BenchSession, BenchSession.id == Window.session_id)
-        .join(Campaign, Campaign.id == BenchSession.campaign_id)
-        .join(Visit, Visit.window_id == Window.id)
-        .where(Window.state == "done", Window.raw_path.is_not(None), ~dealt_with)
-        .order_by(Window.id, Visit.order_in_window)
+        select(WindowTable, BenchSessionTable.profile_toml, CampaignTable, VisitTable.order_in_window)
+        .join(BenchSessionTable, BenchSessionTable.id == WindowTable.session_id)
+        .join(CampaignTable, CampaignTable.id == BenchSessionTable.campaign_id)
+        .join(VisitTable, VisitTable.window_id == WindowTable.id)
+        .where(WindowTable.state == "done", WindowTable.raw_path.is_not(None), ~dealt_with)
+        .order_by(WindowTable.id, VisitTable.order_in_window)
     )
     with db.read() as tx:
         if campaign is not None:
-            statement = statement.where(Campaign.name == _known(tx, campaign, db.shown))
+            statement = statement.where(CampaignTable.name == _known(tx, campaign, db.shown))
         found = dict[int, StoredWindow]()
         for window, profile_toml, stored, order in tx.execute(statement):
             assert window.raw_path is not None
@@ -142,7 +155,7 @@ def windows_to_analyse(db: Database, version: int, campaign: str | None = None) 
 
 
 def _known(tx: Session, campaign: str, shown: str) -> str:
-    names = list(tx.scalars(select(Campaign.name).order_by(Campaign.name)))
+    names = list(tx.scalars(select(CampaignTable.name).order_by(CampaignTable.name)))
     if campaign not in names:
         raise RecordRefused(f"{shown} has no campaign {campaign}", f"it has: {', '.join(names) or 'none'}")
     return campaign
@@ -155,31 +168,33 @@ def add_analysis(db: Database, window_id: int, version: int, results: Sequence[V
         RecordRefused: no such visit, or the analysis has dealt with it before; nothing is then written.
     """
     with db.write() as tx:
-        here = select(Visit.order_in_window, Visit.id).where(Visit.window_id == window_id)
+        here = select(VisitTable.order_in_window, VisitTable.id).where(VisitTable.window_id == window_id)
         visit_ids = {row[0]: row[1] for row in tx.execute(here)}
         for result in results:
             if result.order_in_window not in visit_ids:
                 raise RecordRefused(f"window {window_id} has no visit {result.order_in_window}", REFUSED_HINT)
             visit_id = visit_ids[result.order_in_window]
-            tx.add(Verdict(visit_id=visit_id, analysis_version=version, outcome=result.outcome, reason=result.reason))
+            tx.add(
+                VerdictTable(visit_id=visit_id, analysis_version=version, outcome=result.outcome, reason=result.reason)
+            )
             if result.energy is not None:
-                tx.add(Energy(visit_id=visit_id, **fields_of(result.energy)))
-            tx.add_all(GateResult(visit_id=visit_id, **fields_of(gate)) for gate in result.gates)
+                tx.add(EnergyTable(visit_id=visit_id, **fields_of(result.energy)))
+            tx.add_all(GateResultTable(visit_id=visit_id, **fields_of(gate)) for gate in result.gates)
 
 
 def energies_beside(db: Database, version: int) -> list[EnergyBeside]:
     """Every visit that an analysis has dealt with, beside what was recorded while measuring."""
-    now, then = aliased(Energy), aliased(Energy)
-    measured = (Energy.visit_id == Visit.id) & (Energy.analysis_version < _A_METHOD)
-    first = select(func.min(Energy.analysis_version)).where(measured).correlate(Visit)
+    now, then = aliased(EnergyTable), aliased(EnergyTable)
+    measured = (EnergyTable.visit_id == VisitTable.id) & (EnergyTable.analysis_version < _A_METHOD)
+    first = select(func.min(EnergyTable.analysis_version)).where(measured).correlate(VisitTable)
     statement = (
-        select(Visit.id, Verdict.outcome, Visit.outcome, now.energy_mj, then.energy_mj)
-        .select_from(Verdict)
-        .join(Visit, Visit.id == Verdict.visit_id)
-        .outerjoin(now, (now.visit_id == Visit.id) & (now.analysis_version == version))
-        .outerjoin(then, (then.visit_id == Visit.id) & (then.analysis_version == first.scalar_subquery()))
-        .where(Verdict.analysis_version == version)
-        .order_by(Visit.id)
+        select(VisitTable.id, VerdictTable.outcome, VisitTable.outcome, now.energy_mj, then.energy_mj)
+        .select_from(VerdictTable)
+        .join(VisitTable, VisitTable.id == VerdictTable.visit_id)
+        .outerjoin(now, (now.visit_id == VisitTable.id) & (now.analysis_version == version))
+        .outerjoin(then, (then.visit_id == VisitTable.id) & (then.analysis_version == first.scalar_subquery()))
+        .where(VerdictTable.analysis_version == version)
+        .order_by(VisitTable.id)
     )
     with db.read() as tx:
         return [

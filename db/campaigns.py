@@ -15,7 +15,7 @@ from db.faults import REFUSED_HINT
 from db.networks import store_architectures, store_models
 from db.results import FIXED_COLUMNS
 from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of
-from db.schema import Campaign, Task
+from db.schema import CampaignTable, TaskTable
 
 _About = tuple[int | None, int | None]
 """What a task is about: ids of its architecture and its model file."""
@@ -28,9 +28,9 @@ def ensure_campaign(db: Database, spec: CampaignSpec) -> CampaignRow:
         CampaignMismatch: the stored one has another seed, source or `simulated`.
     """
     with db.write() as tx:
-        stored = tx.scalar(select(Campaign).where(Campaign.name == spec.name))
+        stored = tx.scalar(select(CampaignTable).where(CampaignTable.name == spec.name))
         if stored is None:
-            stored = Campaign(**fields_of(spec))
+            stored = CampaignTable(**fields_of(spec))
             tx.add(stored)
             tx.flush()
         row = campaign_row(stored)
@@ -75,7 +75,7 @@ def add_tasks(db: Database, campaign_id: int, specs: Sequence[TaskSpec]) -> int:
             row |= {"architecture_id": about[0], "model_file_id": about[1]}
             new.append(row | fields_of(spec, "architecture", "model"))
         if new:
-            tx.execute(insert(Task), new)
+            tx.execute(insert(TaskTable), new)
     return len(new)
 
 
@@ -88,17 +88,17 @@ def set_models(db: Database, models: Mapping[int, ModelSpec]) -> None:
     with db.write() as tx:
         architecture_of: dict[int, int | None] = {}
         for ids in in_batches(list(models)):
-            rows = tx.execute(select(Task.id, Task.architecture_id).where(Task.id.in_(ids)))
+            rows = tx.execute(select(TaskTable.id, TaskTable.architecture_id).where(TaskTable.id.in_(ids)))
             architecture_of.update((task_id, architecture_id) for task_id, architecture_id in rows)
         if missing := models.keys() - architecture_of.keys():
             raise RecordRefused(f"there is no task {min(missing)}", REFUSED_HINT)
         model_ids = store_models(tx, [(model, architecture_of[task]) for task, model in models.items()])
         changes = [{"id": task, "model_file_id": model_ids[model.sha256]} for task, model in models.items()]
         if changes:
-            tx.execute(update(Task), changes)
+            tx.execute(update(TaskTable), changes)
 
 
-def campaign_row(stored: Campaign) -> CampaignRow:
+def campaign_row(stored: CampaignTable) -> CampaignRow:
     """A campaign as a plain value."""
     names = [field.name for field in dataclasses.fields(CampaignSpec)]
     return CampaignRow(campaign_id=stored.id, **{name: getattr(stored, name) for name in names})
@@ -119,6 +119,6 @@ def _check_same(spec: TaskSpec, stored: _About, now: _About) -> None:
 
 
 def _stored_tasks(tx: Session, campaign_id: int) -> dict[tuple[str, int], _About]:
-    columns = (Task.role, Task.ordinal, Task.architecture_id, Task.model_file_id)
-    rows = tx.execute(select(*columns).where(Task.campaign_id == campaign_id))
+    columns = (TaskTable.role, TaskTable.ordinal, TaskTable.architecture_id, TaskTable.model_file_id)
+    rows = tx.execute(select(*columns).where(TaskTable.campaign_id == campaign_id))
     return {(role, ordinal): (architecture_id, model_id) for role, ordinal, architecture_id, model_id in rows}

@@ -3,19 +3,19 @@
     DbError
     ├── TransientDbError   another try may help
     │   └── Locked             another process held the database for too long
-    └── StableDbError      stop and tell the person
+    └── StableDbError      stop and tell the user
         ├── Unreachable        the file, folder or server is missing, not permitted or not answering
         ├── ForeignFile        another program's database, no database at all, or a damaged one
         ├── NewerSchema        a newer version of the project has migrated it
         ├── DiskFull           no room for the database or a trace
-        ├── NamedWrongly       wrong usage: the record is sound, but not what the person takes it for
+        ├── NamedWrongly       wrong usage: the record is sound, but not what the user takes it for
         │   ├── CampaignMismatch   a campaign of that name exists and is another one
         │   ├── StudyMismatch      a study of that name exists and has other settings
         │   └── StudyUnknown       no study of that name
         ├── RecordRefused      unknown id, wrong state, broken constraint
         └── TraceMissing, TraceDamaged
 
-`hint` is the last line a person reads.
+`hint` is the last line a user reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class DbError(Exception):
 
     Args:
         what: what happened, with the target or id concerned.
-        hint: what the person can do next.
+        hint: what the user can do next.
     """
 
     def __init__(self, what: str, hint: str) -> None:
@@ -43,7 +43,7 @@ class StableDbError(DbError):
     """Another try will not help."""
 
 
-class Locked(TransientDbError):
+class DatabaseLocked(TransientDbError):
     """Another process held the database for longer than the busy timeout."""
 
 
@@ -64,7 +64,7 @@ class DiskFull(StableDbError):
 
 
 class NamedWrongly(StableDbError):
-    """What was named is not there, or is another one: the person names something else."""
+    """What was named is not there, or is another one: the user names something else."""
 
 
 class CampaignMismatch(NamedWrongly):

@@ -1,4 +1,4 @@
-"""What the record holds of a campaign, as it stands, for whoever checks it: `lab audit`.
+"""What the record holds of a campaign, as it stands, for `lab audit`.
 
 Nothing is chosen or judged here: lost sessions, failed windows and rejected visits come too.
 """
@@ -17,7 +17,18 @@ from sqlalchemy.orm import aliased
 from db.database import Database
 from db.results import newest_energy
 from db.rows import TaskRole, TaskState, VisitOutcome, WindowState
-from db.schema import BenchSession, Energy, GateResult, Meter, ModelFile, Phone, Task, Verdict, Visit, Window
+from db.schema import (
+    BenchSessionTable,
+    EnergyTable,
+    GateResultTable,
+    MeterTable,
+    ModelFileTable,
+    PhoneTable,
+    TaskTable,
+    VerdictTable,
+    VisitTable,
+    WindowTable,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +103,20 @@ class TaskEvidence:
 def sessions_of(db: Database, campaign_id: int) -> list[SessionEvidence]:
     """All starts of a campaign, in order."""
     columns: dict[str, Any] = {
-        "session_id": BenchSession.id,
-        "meter_serial": Meter.serial,
-        "meter_simulated": Meter.simulated,
-        "phone_serial": Phone.serial,
-        "phone_simulated": Phone.simulated,
+        "session_id": BenchSessionTable.id,
+        "meter_serial": MeterTable.serial,
+        "meter_simulated": MeterTable.simulated,
+        "phone_serial": PhoneTable.serial,
+        "phone_simulated": PhoneTable.simulated,
     }
     for field in fields(SessionEvidence):
-        columns.setdefault(field.name, getattr(BenchSession, field.name, None))
+        columns.setdefault(field.name, getattr(BenchSessionTable, field.name, None))
     statement = (
         select(*columns.values())
-        .join(Meter, Meter.id == BenchSession.meter_id)
-        .join(Phone, Phone.id == BenchSession.phone_id)
-        .where(BenchSession.campaign_id == campaign_id)
-        .order_by(BenchSession.id)
+        .join(MeterTable, MeterTable.id == BenchSessionTable.meter_id)
+        .join(PhoneTable, PhoneTable.id == BenchSessionTable.phone_id)
+        .where(BenchSessionTable.campaign_id == campaign_id)
+        .order_by(BenchSessionTable.id)
     )
     with db.read() as tx:
         return [SessionEvidence(**_named(columns, row)) for row in tx.execute(statement)]
@@ -113,42 +124,49 @@ def sessions_of(db: Database, campaign_id: int) -> list[SessionEvidence]:
 
 def windows_of(db: Database, campaign_id: int) -> list[WindowEvidence]:
     """All windows of a campaign, in order."""
-    columns = (Window.id, Window.session_id, Window.state, Window.raw_path, Window.raw_sha256)
+    columns = (WindowTable.id, WindowTable.session_id, WindowTable.state, WindowTable.raw_path, WindowTable.raw_sha256)
     names = [field.name for field in fields(WindowEvidence)]
-    mine = select(*columns).join(BenchSession).where(BenchSession.campaign_id == campaign_id).order_by(Window.id)
+    mine = (
+        select(*columns)
+        .join(BenchSessionTable)
+        .where(BenchSessionTable.campaign_id == campaign_id)
+        .order_by(WindowTable.id)
+    )
     with db.read() as tx:
         return [WindowEvidence(**_named(names, row)) for row in tx.execute(mine)]
 
 
 def tasks_of(db: Database, campaign_id: int) -> list[TaskEvidence]:
     """All tasks of a campaign, canaries included."""
-    columns = (Task.id, Task.role, Task.state, Task.n_wanted, ModelFile.sha256)
+    columns = (TaskTable.id, TaskTable.role, TaskTable.state, TaskTable.n_wanted, ModelFileTable.sha256)
     names = [field.name for field in fields(TaskEvidence)]
     mine = (
-        select(*columns).outerjoin(ModelFile, ModelFile.id == Task.model_file_id).where(Task.campaign_id == campaign_id)
+        select(*columns)
+        .outerjoin(ModelFileTable, ModelFileTable.id == TaskTable.model_file_id)
+        .where(TaskTable.campaign_id == campaign_id)
     )
     with db.read() as tx:
-        return [TaskEvidence(**_named(names, row)) for row in tx.execute(mine.order_by(Task.id))]
+        return [TaskEvidence(**_named(names, row)) for row in tx.execute(mine.order_by(TaskTable.id))]
 
 
 def visits_of(db: Database, window_id: int) -> list[VisitEvidence]:
     """All visits of a window, in the order of its queue."""
     columns = (
-        Visit.id, Visit.window_id, Visit.task_id, Visit.order_in_window, Visit.model_sha256,
-        func.coalesce(Verdict.outcome, Visit.outcome),
-        Energy.analysis_version, Energy.power_w, Energy.latency_ms, Energy.energy_mj,
+        VisitTable.id, VisitTable.window_id, VisitTable.task_id, VisitTable.order_in_window, VisitTable.model_sha256,
+        func.coalesce(VerdictTable.outcome, VisitTable.outcome),
+        EnergyTable.analysis_version, EnergyTable.power_w, EnergyTable.latency_ms, EnergyTable.energy_mj,
     )  # fmt: skip
     names = [field.name for field in fields(VisitEvidence) if field.name != "gates"]
-    newer = aliased(Verdict)
-    verdicts = select(func.max(newer.analysis_version)).where(newer.visit_id == Visit.id)
-    newest_verdict = Verdict.analysis_version == verdicts.correlate(Visit).scalar_subquery()
+    newer = aliased(VerdictTable)
+    verdicts = select(func.max(newer.analysis_version)).where(newer.visit_id == VisitTable.id)
+    newest_verdict = VerdictTable.analysis_version == verdicts.correlate(VisitTable).scalar_subquery()
     statement = (
         select(*columns)
-        .select_from(Visit)
-        .outerjoin(Verdict, (Verdict.visit_id == Visit.id) & newest_verdict)
-        .outerjoin(Energy, (Energy.visit_id == Visit.id) & newest_energy())
-        .where(Visit.window_id == window_id)
-        .order_by(Visit.order_in_window)
+        .select_from(VisitTable)
+        .outerjoin(VerdictTable, (VerdictTable.visit_id == VisitTable.id) & newest_verdict)
+        .outerjoin(EnergyTable, (EnergyTable.visit_id == VisitTable.id) & newest_energy())
+        .where(VisitTable.window_id == window_id)
+        .order_by(VisitTable.order_in_window)
     )
     with db.read() as tx:
         found = [_named(names, row) for row in tx.execute(statement)]
@@ -165,6 +183,10 @@ def _named(names: Iterable[str], row: Any) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
-def _gates(tx: Any, window_id: int) -> Iterator[GateResult]:
-    statement = select(GateResult).join(Visit, Visit.id == GateResult.visit_id).where(Visit.window_id == window_id)
+def _gates(tx: Any, window_id: int) -> Iterator[GateResultTable]:
+    statement = (
+        select(GateResultTable)
+        .join(VisitTable, VisitTable.id == GateResultTable.visit_id)
+        .where(VisitTable.window_id == window_id)
+    )
     yield from tx.scalars(statement)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import exc
 from sqlalchemy.orm.exc import StaleDataError
 
-from db.errors import DbError, DiskFull, ForeignFile, Locked, RecordRefused, Unreachable
+from db.errors import DatabaseLocked, DbError, DiskFull, ForeignFile, RecordRefused, Unreachable
 
 LOCKED_HINT = "another process is writing to it: wait for it or stop it, then try again"
 FULL_HINT = "free some space or move the database, then start again: it goes on where it was"
@@ -19,8 +19,8 @@ REFUSED_HINT = "nothing was written; this is a mistake of the calling code or of
 
 # Primary result codes: https://www.sqlite.org/rescode.html
 _BY_SQLITE_CODE: dict[int, tuple[type[DbError], str, str]] = {
-    sqlite3.SQLITE_BUSY: (Locked, "is locked", LOCKED_HINT),
-    sqlite3.SQLITE_LOCKED: (Locked, "is locked", LOCKED_HINT),
+    sqlite3.SQLITE_BUSY: (DatabaseLocked, "is locked", LOCKED_HINT),
+    sqlite3.SQLITE_LOCKED: (DatabaseLocked, "is locked", LOCKED_HINT),
     sqlite3.SQLITE_FULL: (DiskFull, "has no room left", FULL_HINT),
     sqlite3.SQLITE_NOTADB: (ForeignFile, "is not an SQLite database", DAMAGED_HINT),
     sqlite3.SQLITE_CORRUPT: (ForeignFile, "is damaged", DAMAGED_HINT),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.database import in_batches
 from db.rows import ArchitectureSpec, ModelSpec, fields_of
-from db.schema import Architecture, ModelFile
+from db.schema import ArchitectureTable, ModelFileTable
 
 
 def store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> dict[str, int]:
@@ -17,7 +17,7 @@ def store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> d
     ids = _architecture_ids(tx, specs)
     new = [fields_of(spec) for key, spec in specs.items() if key not in ids]
     if new:
-        tx.execute(insert(Architecture), new)
+        tx.execute(insert(ArchitectureTable), new)
         ids = _architecture_ids(tx, specs)
     return ids
 
@@ -25,7 +25,7 @@ def store_architectures(tx: Session, specs: Mapping[str, ArchitectureSpec]) -> d
 def _architecture_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
     for batch in in_batches(list(hashes)):
-        statement = select(Architecture.hash, Architecture.id).where(Architecture.hash.in_(batch))
+        statement = select(ArchitectureTable.hash, ArchitectureTable.id).where(ArchitectureTable.hash.in_(batch))
         ids.update((key, row_id) for key, row_id in tx.execute(statement))
     return ids
 
@@ -42,7 +42,7 @@ def store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) ->
         if key not in ids
     ]
     if new:
-        tx.execute(insert(ModelFile), new)
+        tx.execute(insert(ModelFileTable), new)
         ids = _model_ids(tx, by_sha256)
     return ids
 
@@ -50,6 +50,6 @@ def store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) ->
 def _model_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
     for batch in in_batches(list(hashes)):
-        statement = select(ModelFile.sha256, ModelFile.id).where(ModelFile.sha256.in_(batch))
+        statement = select(ModelFileTable.sha256, ModelFileTable.id).where(ModelFileTable.sha256.in_(batch))
         ids.update((key, row_id) for key, row_id in tx.execute(statement))
     return ids

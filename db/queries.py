@@ -26,7 +26,17 @@ from db.rows import (
     VisitOutcome,
     WindowState,
 )
-from db.schema import BenchSession, Campaign, Energy, Incident, Meter, Phone, Task, Visit, Window
+from db.schema import (
+    BenchSessionTable,
+    CampaignTable,
+    EnergyTable,
+    IncidentTable,
+    MeterTable,
+    PhoneTable,
+    TaskTable,
+    VisitTable,
+    WindowTable,
+)
 
 CAUSES = ("push", "settle", "reconnect", "other")
 """Where bench time goes besides measuring."""
@@ -85,14 +95,14 @@ class Progress:
 def list_campaigns(db: Database) -> list[CampaignRow]:
     """All campaigns, oldest first."""
     with db.read() as tx:
-        return [campaign_row(stored) for stored in tx.scalars(select(Campaign).order_by(Campaign.id))]
+        return [campaign_row(stored) for stored in tx.scalars(select(CampaignTable).order_by(CampaignTable.id))]
 
 
 def count_sessions(db: Database, campaign_id: int) -> int:
     """How many times the campaign was started, ended sessions and lost ones included."""
     with db.read() as tx:
-        mine = BenchSession.campaign_id == campaign_id
-        return tx.scalar(select(func.count()).select_from(BenchSession).where(mine)) or 0
+        mine = BenchSessionTable.campaign_id == campaign_id
+        return tx.scalar(select(func.count()).select_from(BenchSessionTable).where(mine)) or 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +119,17 @@ class Equipment:
 def equipment_of(db: Database, campaign_id: int) -> Equipment | None:
     """What the campaign's first session was measured with; None before there was one."""
     statement = (
-        select(Meter.serial, Phone.serial, Phone.model, Phone.build_fingerprint, BenchSession.tool_sha256)
-        .join(Meter, Meter.id == BenchSession.meter_id)
-        .join(Phone, Phone.id == BenchSession.phone_id)
-        .where(BenchSession.campaign_id == campaign_id)
-        .order_by(BenchSession.id)
+        select(
+            MeterTable.serial,
+            PhoneTable.serial,
+            PhoneTable.model,
+            PhoneTable.build_fingerprint,
+            BenchSessionTable.tool_sha256,
+        )
+        .join(MeterTable, MeterTable.id == BenchSessionTable.meter_id)
+        .join(PhoneTable, PhoneTable.id == BenchSessionTable.phone_id)
+        .where(BenchSessionTable.campaign_id == campaign_id)
+        .order_by(BenchSessionTable.id)
         .limit(1)
     )
     names = [field.name for field in fields(Equipment)]
@@ -131,12 +147,19 @@ def energies_of(db: Database, task_ids: Sequence[int], analysis_version: int) ->
     with db.read() as tx:
         for ids in in_batches(list(found)):
             statement = (
-                select(Energy, Visit.task_id, Visit.id, Visit.window_id, Visit.outcome, Window.session_id)
-                .join(Visit, Visit.id == Energy.visit_id)
-                .join(Window, Window.id == Visit.window_id)
-                .where(Visit.task_id.in_(ids), Visit.outcome.in_(TRUSTED_OUTCOMES))
-                .where(Energy.analysis_version == analysis_version)
-                .order_by(Visit.id)
+                select(
+                    EnergyTable,
+                    VisitTable.task_id,
+                    VisitTable.id,
+                    VisitTable.window_id,
+                    VisitTable.outcome,
+                    WindowTable.session_id,
+                )
+                .join(VisitTable, VisitTable.id == EnergyTable.visit_id)
+                .join(WindowTable, WindowTable.id == VisitTable.window_id)
+                .where(VisitTable.task_id.in_(ids), VisitTable.outcome.in_(TRUSTED_OUTCOMES))
+                .where(EnergyTable.analysis_version == analysis_version)
+                .order_by(VisitTable.id)
             )
             for energy, *where in tx.execute(statement):
                 names = ("task_id", "visit_id", "window_id", "outcome", "session_id")
@@ -150,25 +173,25 @@ def energies_of(db: Database, task_ids: Sequence[int], analysis_version: int) ->
 def canary_points(db: Database, campaign_id: int) -> list[CanaryPoint]:
     """Every visit of a canary that has an energy, rejected and quarantined ones too, in order of time."""
     columns = {
-        "session_id": Window.session_id,
-        "window_id": Window.id,
-        "window_state": Window.state,
-        "visit_id": Visit.id,
-        "task_id": Task.id,
-        "ordinal": Task.ordinal,
-        "order_in_window": Visit.order_in_window,
-        "window_started_utc": Window.started_utc,
-        "outcome": Visit.outcome,
-        "analysis_version": Energy.analysis_version,
-        "energy_mj": Energy.energy_mj,
-        "energy_se_mj": Energy.energy_se_mj,
-        "latency_ms": Energy.latency_ms,
-        "power_w": Energy.power_w,
-        "idle_power_w": Energy.idle_power_w,
+        "session_id": WindowTable.session_id,
+        "window_id": WindowTable.id,
+        "window_state": WindowTable.state,
+        "visit_id": VisitTable.id,
+        "task_id": TaskTable.id,
+        "ordinal": TaskTable.ordinal,
+        "order_in_window": VisitTable.order_in_window,
+        "window_started_utc": WindowTable.started_utc,
+        "outcome": VisitTable.outcome,
+        "analysis_version": EnergyTable.analysis_version,
+        "energy_mj": EnergyTable.energy_mj,
+        "energy_se_mj": EnergyTable.energy_se_mj,
+        "latency_ms": EnergyTable.latency_ms,
+        "power_w": EnergyTable.power_w,
+        "idle_power_w": EnergyTable.idle_power_w,
     }
-    statement = _visited(select(*columns.values()), campaign_id).where(Task.role == "canary")
+    statement = _visited(select(*columns.values()), campaign_id).where(TaskTable.role == "canary")
     with db.read() as tx:
-        rows = tx.execute(statement.order_by(Window.started_utc, Window.id, Visit.order_in_window))
+        rows = tx.execute(statement.order_by(WindowTable.started_utc, WindowTable.id, VisitTable.order_in_window))
         return [CanaryPoint(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
@@ -178,12 +201,12 @@ def visit_noise(db: Database, campaign_id: int) -> VisitNoise:
     The standard deviation of log energies, which for small values is the relative one; `n_pairs` is its
     degrees of freedom (visits less one, summed over tasks).
     """
-    statement = _visited(select(Visit.task_id, Energy.energy_mj), campaign_id).where(
-        Task.role == "architecture", Visit.outcome == "accepted"
+    statement = _visited(select(VisitTable.task_id, EnergyTable.energy_mj), campaign_id).where(
+        TaskTable.role == "architecture", VisitTable.outcome == "accepted"
     )
     squares, n_pairs = 0.0, 0
     with db.read() as tx:
-        rows = tx.execute(statement.order_by(Visit.task_id, Visit.id))
+        rows = tx.execute(statement.order_by(VisitTable.task_id, VisitTable.id))
         for _, visits in groupby(rows, key=lambda row: row[0]):
             logs = [math.log(energy_mj) for _, energy_mj in visits]
             mean = math.fsum(logs) / len(logs)
@@ -195,10 +218,10 @@ def visit_noise(db: Database, campaign_id: int) -> VisitNoise:
 def incidents(db: Database, campaign_id: int) -> list[IncidentRow]:
     """The incidents of the campaign in order of time."""
     statement = (
-        select(Incident)
-        .join(BenchSession, BenchSession.id == Incident.session_id)
-        .where(BenchSession.campaign_id == campaign_id)
-        .order_by(Incident.at_utc, Incident.id)
+        select(IncidentTable)
+        .join(BenchSessionTable, BenchSessionTable.id == IncidentTable.session_id)
+        .where(BenchSessionTable.campaign_id == campaign_id)
+        .order_by(IncidentTable.at_utc, IncidentTable.id)
     )
     with db.read() as tx:
         return [
@@ -214,22 +237,26 @@ def incidents(db: Database, campaign_id: int) -> list[IncidentRow]:
 
 def progress(db: Database, campaign_id: int) -> Progress:
     """Where the campaign stands; see `Progress`."""
-    in_campaign = BenchSession.campaign_id == campaign_id
-    mine = Window.session_id.in_(select(BenchSession.id).where(in_campaign))
-    its_tasks = Task.campaign_id == campaign_id
+    in_campaign = BenchSessionTable.campaign_id == campaign_id
+    mine = WindowTable.session_id.in_(select(BenchSessionTable.id).where(in_campaign))
+    its_tasks = TaskTable.campaign_id == campaign_id
     with db.read() as tx:
-        windows = _counts(tx, select(Window.state, func.count()).where(mine).group_by(Window.state))
-        tasks = select(Task.state, func.count()).where(its_tasks, Task.role == "architecture")
-        visits = select(Visit.outcome, func.count()).join(Task, Task.id == Visit.task_id).where(its_tasks)
-        canary_visits = visits.where(Task.role == "canary").group_by(Visit.outcome)
-        n_incidents = select(func.count()).select_from(Incident).join(BenchSession).where(in_campaign)
+        windows = _counts(tx, select(WindowTable.state, func.count()).where(mine).group_by(WindowTable.state))
+        tasks = select(TaskTable.state, func.count()).where(its_tasks, TaskTable.role == "architecture")
+        visits = (
+            select(VisitTable.outcome, func.count())
+            .join(TaskTable, TaskTable.id == VisitTable.task_id)
+            .where(its_tasks)
+        )
+        canary_visits = visits.where(TaskTable.role == "canary").group_by(VisitTable.outcome)
+        n_incidents = select(func.count()).select_from(IncidentTable).join(BenchSessionTable).where(in_campaign)
         spent = _seconds(tx, mine)
         first_utc, last_utc = tx.execute(
-            select(func.min(Window.started_utc), func.max(Window.ended_utc)).where(mine)
+            select(func.min(WindowTable.started_utc), func.max(WindowTable.ended_utc)).where(mine)
         ).one()
         return Progress(
-            n_tasks=_counts(tx, tasks.group_by(Task.state)),
-            n_visits=_counts(tx, visits.where(Task.role == "architecture").group_by(Visit.outcome)),
+            n_tasks=_counts(tx, tasks.group_by(TaskTable.state)),
+            n_visits=_counts(tx, visits.where(TaskTable.role == "architecture").group_by(VisitTable.outcome)),
             n_canary_visits=sum(_counts(tx, canary_visits).values()),
             n_windows=windows,
             n_incidents=tx.scalar(n_incidents) or 0,
@@ -243,11 +270,11 @@ def progress(db: Database, campaign_id: int) -> Progress:
 
 
 def _seconds(tx: Session, mine: ColumnElement[bool]) -> dict[str, float]:
-    done = Window.state == "done"
-    causes = {cause: getattr(Window, f"{cause}_s") for cause in ("useful", *CAUSES)}
+    done = WindowTable.state == "done"
+    causes = {cause: getattr(WindowTable, f"{cause}_s") for cause in ("useful", *CAUSES)}
     sums = [func.sum(case((done, column), else_=0.0)) for column in causes.values()]
-    lost = func.sum(case((done, 0.0), else_=Window.duration_s))
-    row = tx.execute(select(func.sum(Window.duration_s), lost, *sums).where(mine)).one()
+    lost = func.sum(case((done, 0.0), else_=WindowTable.duration_s))
+    row = tx.execute(select(func.sum(WindowTable.duration_s), lost, *sums).where(mine)).one()
     return dict(zip(("bench", "lost", *causes), (value or 0.0 for value in row), strict=True))
 
 
@@ -258,9 +285,9 @@ def _counts(tx: Session, statement: Select[*tuple[Any, ...]]) -> dict[Any, int]:
 def _visited(statement: Select[*tuple[Any, ...]], campaign_id: int) -> Select[*tuple[Any, ...]]:
     """`statement` over the visits of a campaign, each with its newest energy."""
     return (
-        statement.select_from(Visit)
-        .join(Energy, Energy.visit_id == Visit.id)
-        .join(Task, Task.id == Visit.task_id)
-        .join(Window, Window.id == Visit.window_id)
-        .where(Task.campaign_id == campaign_id, newest_energy())
+        statement.select_from(VisitTable)
+        .join(EnergyTable, EnergyTable.visit_id == VisitTable.id)
+        .join(TaskTable, TaskTable.id == VisitTable.task_id)
+        .join(WindowTable, WindowTable.id == VisitTable.window_id)
+        .where(TaskTable.campaign_id == campaign_id, newest_energy())
     )

@@ -34,11 +34,10 @@ _A_WINDOW = 4
 
 
 @contextmanager
-def struck(db: Database, faults: Collection[str], seed: int, rate: float = 0.0) -> Iterator[Database]:
+def with_record_faults(db: Database, faults: Collection[str], seed: int, rate: float = 0.0) -> Iterator[Database]:
     """The database, failing as named; inside the block only, and a fault strikes once a block.
 
     Args:
-        db: an SQLite file.
         faults: names; those that do not hit the record are left out.
         seed: decides at which transaction, and for a loss of power on which side of its commit.
         rate: faults a window to expect; 0: one, early.

@@ -12,65 +12,65 @@ from db.database import Database
 from db.errors import RecordRefused
 from db.rows import TRUSTED_OUTCOMES, TaskRole
 from db.schema import (
-    Architecture,
-    BenchSession,
-    Campaign,
-    Energy,
-    Meter,
-    ModelFile,
-    Phone,
-    Task,
-    Verdict,
-    Visit,
-    Window,
+    ArchitectureTable,
+    BenchSessionTable,
+    CampaignTable,
+    EnergyTable,
+    MeterTable,
+    ModelFileTable,
+    PhoneTable,
+    TaskTable,
+    VerdictTable,
+    VisitTable,
+    WindowTable,
 )
 
 _COLUMNS: dict[str, Any] = {
-    "campaign": Campaign.name,
-    "simulated": BenchSession.simulated,
-    "session_id": BenchSession.id,
-    "window_id": Window.id,
-    "visit_id": Visit.id,
-    "task_id": Task.id,
-    "role": Task.role,
-    "ordinal": Task.ordinal,
-    "order_in_window": Visit.order_in_window,
-    "window_started_utc": Window.started_utc,
-    "phone_model": Phone.model,
-    "phone_build": Phone.build_fingerprint,
-    "phone_serial": Phone.serial,
-    "meter_kind": Meter.kind,
-    "meter_serial": Meter.serial,
-    "clock_freq_khz": BenchSession.clock_freq_khz,
-    "core": BenchSession.core,
-    "profile_name": BenchSession.profile_name,
-    "profile_sha256": BenchSession.profile_sha256,
-    "tool_sha256": BenchSession.tool_sha256,
-    "model_sha256": Visit.model_sha256,
-    "model_name": ModelFile.name,
-    "size_bytes": ModelFile.size_bytes,
-    "arch_hash": Architecture.hash,
-    "arch_space": Architecture.space,
-    "arch_text": Architecture.text,
-    "flops": Architecture.flops,
-    "n_params": Architecture.n_params,
-    "outcome": func.coalesce(Verdict.outcome, Visit.outcome),
-    "started_utc_s": Visit.started_utc_s,
-    "n_segments": Energy.n_segments,
-    "n_segments_trimmed": Energy.n_segments_trimmed,
-    "n_runs": Visit.n_runs,
-    "latency_ms": Energy.latency_ms,
-    "latency_sd_ms": Visit.latency_sd_ms,
-    "analysis_version": Energy.analysis_version,
-    "power_w": Energy.power_w,
-    "idle_power_w": Energy.idle_power_w,
-    "energy_mj": Energy.energy_mj,
-    "energy_se_mj": Energy.energy_se_mj,
-    "dynamic_energy_mj": Energy.dynamic_energy_mj,
-    "dynamic_energy_se_mj": Energy.dynamic_energy_se_mj,
-    "temp_before_c": Visit.temp_before_c,
-    "temp_after_c": Visit.temp_after_c,
-    "freq_khz": Visit.freq_khz,
+    "campaign": CampaignTable.name,
+    "simulated": BenchSessionTable.simulated,
+    "session_id": BenchSessionTable.id,
+    "window_id": WindowTable.id,
+    "visit_id": VisitTable.id,
+    "task_id": TaskTable.id,
+    "role": TaskTable.role,
+    "ordinal": TaskTable.ordinal,
+    "order_in_window": VisitTable.order_in_window,
+    "window_started_utc": WindowTable.started_utc,
+    "phone_model": PhoneTable.model,
+    "phone_build": PhoneTable.build_fingerprint,
+    "phone_serial": PhoneTable.serial,
+    "meter_kind": MeterTable.kind,
+    "meter_serial": MeterTable.serial,
+    "clock_freq_khz": BenchSessionTable.clock_freq_khz,
+    "core": BenchSessionTable.core,
+    "profile_name": BenchSessionTable.profile_name,
+    "profile_sha256": BenchSessionTable.profile_sha256,
+    "tool_sha256": BenchSessionTable.tool_sha256,
+    "model_sha256": VisitTable.model_sha256,
+    "model_name": ModelFileTable.name,
+    "size_bytes": ModelFileTable.size_bytes,
+    "arch_hash": ArchitectureTable.hash,
+    "arch_space": ArchitectureTable.space,
+    "arch_text": ArchitectureTable.text,
+    "flops": ArchitectureTable.flops,
+    "n_params": ArchitectureTable.n_params,
+    "outcome": func.coalesce(VerdictTable.outcome, VisitTable.outcome),
+    "started_utc_s": VisitTable.started_utc_s,
+    "n_segments": EnergyTable.n_segments,
+    "n_segments_trimmed": EnergyTable.n_segments_trimmed,
+    "n_runs": VisitTable.n_runs,
+    "latency_ms": EnergyTable.latency_ms,
+    "latency_sd_ms": VisitTable.latency_sd_ms,
+    "analysis_version": EnergyTable.analysis_version,
+    "power_w": EnergyTable.power_w,
+    "idle_power_w": EnergyTable.idle_power_w,
+    "energy_mj": EnergyTable.energy_mj,
+    "energy_se_mj": EnergyTable.energy_se_mj,
+    "dynamic_energy_mj": EnergyTable.dynamic_energy_mj,
+    "dynamic_energy_se_mj": EnergyTable.dynamic_energy_se_mj,
+    "temp_before_c": VisitTable.temp_before_c,
+    "temp_after_c": VisitTable.temp_after_c,
+    "freq_khz": VisitTable.freq_khz,
 }
 
 MEASURED: tuple[TaskRole, ...] = ("architecture",)
@@ -101,66 +101,70 @@ def result_rows(
     """
     with db.read() as tx:
         statement = _statement(db.analysis_version).where(
-            _COLUMNS["outcome"].in_(TRUSTED_OUTCOMES), Window.state == "done", Task.role.in_(roles)
+            _COLUMNS["outcome"].in_(TRUSTED_OUTCOMES), WindowTable.state == "done", TaskTable.role.in_(roles)
         )
         if campaign is not None:
-            names = list(tx.scalars(select(Campaign.name).order_by(Campaign.name)))
+            names = list(tx.scalars(select(CampaignTable.name).order_by(CampaignTable.name)))
             if campaign not in names:
                 hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `lab measure`"
                 raise RecordRefused(f"{db.shown} has no campaign {campaign}", hint)
-            statement = statement.where(Campaign.name == campaign)
+            statement = statement.where(CampaignTable.name == campaign)
         for row in tx.execute(statement.execution_options(yield_per=1000)):
             *values, params = row
             yield dict(zip(_COLUMNS, values, strict=True)) | (params or {})
 
 
 def newest_energy() -> Any:
-    """The condition that a row of `Energy` is the newest analysis of its visit."""
-    other = aliased(Energy)
-    newest = select(func.max(other.analysis_version)).where(other.visit_id == Energy.visit_id)
-    return Energy.analysis_version == newest.correlate(Energy).scalar_subquery()
+    """The condition that a row of `EnergyTable` is the newest analysis of its visit."""
+    other = aliased(EnergyTable)
+    newest = select(func.max(other.analysis_version)).where(other.visit_id == EnergyTable.visit_id)
+    return EnergyTable.analysis_version == newest.correlate(EnergyTable).scalar_subquery()
 
 
 def _seen_energy(version: int | None) -> Any:
-    """The condition that a row of `Energy` is what the analysis says of its visit; None: the newest analysis.
+    """The condition that a row of `EnergyTable` is what the analysis says of its visit; None: the newest analysis.
 
     A newer analysis that found no energy is the newest all the same.
     """
     if version is not None:
-        return Energy.analysis_version == version
-    newer = aliased(Verdict)
-    without = exists().where(newer.visit_id == Energy.visit_id, newer.analysis_version > Energy.analysis_version)
-    return newest_energy() & ~without.correlate(Energy)
+        return EnergyTable.analysis_version == version
+    newer = aliased(VerdictTable)
+    without = exists().where(
+        newer.visit_id == EnergyTable.visit_id, newer.analysis_version > EnergyTable.analysis_version
+    )
+    return newest_energy() & ~without.correlate(EnergyTable)
 
 
 def _statement(version: int | None) -> Select[*tuple[Any, ...]]:
-    of_energy = (Verdict.visit_id == Energy.visit_id) & (Verdict.analysis_version == Energy.analysis_version)
+    of_energy = (VerdictTable.visit_id == EnergyTable.visit_id) & (
+        VerdictTable.analysis_version == EnergyTable.analysis_version
+    )
     return (
-        select(*(column.label(name) for name, column in _COLUMNS.items()), Architecture.params)
-        .select_from(Visit)
-        .join(Energy, Energy.visit_id == Visit.id)
-        .outerjoin(Verdict, of_energy)
-        .join(Task, Task.id == Visit.task_id)
-        .join(Window, Window.id == Visit.window_id)
-        .join(BenchSession, BenchSession.id == Window.session_id)
-        .join(Campaign, Campaign.id == BenchSession.campaign_id)
-        .join(Meter, Meter.id == BenchSession.meter_id)
-        .join(Phone, Phone.id == BenchSession.phone_id)
-        .join(ModelFile, ModelFile.sha256 == Visit.model_sha256)
-        .outerjoin(Architecture, Architecture.id == Task.architecture_id)
+        select(*(column.label(name) for name, column in _COLUMNS.items()), ArchitectureTable.params)
+        .select_from(VisitTable)
+        .join(EnergyTable, EnergyTable.visit_id == VisitTable.id)
+        .outerjoin(VerdictTable, of_energy)
+        .join(TaskTable, TaskTable.id == VisitTable.task_id)
+        .join(WindowTable, WindowTable.id == VisitTable.window_id)
+        .join(BenchSessionTable, BenchSessionTable.id == WindowTable.session_id)
+        .join(CampaignTable, CampaignTable.id == BenchSessionTable.campaign_id)
+        .join(MeterTable, MeterTable.id == BenchSessionTable.meter_id)
+        .join(PhoneTable, PhoneTable.id == BenchSessionTable.phone_id)
+        .join(ModelFileTable, ModelFileTable.sha256 == VisitTable.model_sha256)
+        .outerjoin(ArchitectureTable, ArchitectureTable.id == TaskTable.architecture_id)
         .where(_seen_energy(version))
-        .order_by(Visit.id)
+        .order_by(VisitTable.id)
     )
 
 
 def planned_architectures(db: Database) -> list[str]:
     """Texts of all architectures that are in a task of any campaign, measured or not; canaries are left out."""
     statement = (
-        select(Architecture.text)
-        .join(Task, Task.architecture_id == Architecture.id)
-        .where(Task.role.in_(MEASURED))
+        select(ArchitectureTable.text)
+        .join(TaskTable, TaskTable.architecture_id == ArchitectureTable.id)
+        .where(TaskTable.role.in_(MEASURED))
         .distinct()
-        .order_by(Architecture.text)
+        .order_by(ArchitectureTable.text)
     )
     with db.read() as tx:
         return list(tx.scalars(statement))

@@ -9,28 +9,28 @@ from sqlalchemy import select
 from db.database import Database
 from db.networks import store_models
 from db.rows import ModelSpec, RetrainingSpec, fields_of
-from db.schema import ModelFile, Retraining
+from db.schema import ModelFileTable, RetrainingTable
 
 
 def record_retraining(db: Database, spec: RetrainingSpec) -> None:
     """Store a retraining; one of the same network, data, recipe and seed is kept as it is."""
     with db.write() as tx:
-        same = select(Retraining.recipe).where(
-            Retraining.network_hash == spec.network_hash,
-            Retraining.data_sha256 == spec.data_sha256,
-            Retraining.seed == spec.seed,
+        same = select(RetrainingTable.recipe).where(
+            RetrainingTable.network_hash == spec.network_hash,
+            RetrainingTable.data_sha256 == spec.data_sha256,
+            RetrainingTable.seed == spec.seed,
         )
         if any(dict(recipe) == dict(spec.recipe) for recipe in tx.scalars(same)):
             return
         model_id = store_models(tx, [(spec.model, None)])[spec.model.sha256]
-        tx.add(Retraining(model_file_id=model_id, **fields_of(spec, "model")))
+        tx.add(RetrainingTable(model_file_id=model_id, **fields_of(spec, "model")))
 
 
 def list_retrainings(db: Database) -> list[RetrainingSpec]:
     """All of them, oldest first."""
     names = [field.name for field in dataclasses.fields(RetrainingSpec) if field.name != "model"]
     models = [field.name for field in dataclasses.fields(ModelSpec)]
-    statement = select(Retraining, ModelFile).join(ModelFile).order_by(Retraining.id)
+    statement = select(RetrainingTable, ModelFileTable).join(ModelFileTable).order_by(RetrainingTable.id)
     with db.read() as tx:
         return [
             RetrainingSpec(

@@ -1,6 +1,6 @@
 """The tables, as typed models. The one statement of what a valid record is.
 
-Units are in the column names; CHECK, UNIQUE and FOREIGN KEY constraints hold whoever writes. `simulated`
+Units are in the column names; CHECK, UNIQUE and FOREIGN KEY constraints hold whichever program writes. `simulated`
 is part of the foreign keys from a session to its campaign, meter and phone, so that simulated and measured
 rows cannot meet. Only this package imports these classes; a change here needs a migration beside it.
 """
@@ -24,7 +24,7 @@ VERSION_TABLE = "energy_lab_schema"
 """Where the revision is kept. Its presence is what makes a database one of this project's."""
 
 
-class Campaign(Base):
+class CampaignTable(Base):
     __tablename__ = "campaign"
     __table_args__ = (known("source", CampaignSource), UniqueConstraint("id", "simulated"))
 
@@ -38,7 +38,7 @@ class Campaign(Base):
     config: Mapped[Mapping[str, Any]] = mapped_column("config_json")
 
 
-class Meter(Base):
+class MeterTable(Base):
     __tablename__ = "meter"
     __table_args__ = (UniqueConstraint("kind", "serial", "simulated"), UniqueConstraint("id", "simulated"))
 
@@ -49,7 +49,7 @@ class Meter(Base):
     simulated: Mapped[bool]
 
 
-class Phone(Base):
+class PhoneTable(Base):
     __tablename__ = "phone"
     __table_args__ = (
         UniqueConstraint("serial", "model", "build_fingerprint", "simulated"),
@@ -63,7 +63,7 @@ class Phone(Base):
     simulated: Mapped[bool]
 
 
-class BenchSession(Base):
+class BenchSessionTable(Base):
     __tablename__ = "bench_session"
     __table_args__ = (
         ForeignKeyConstraint(["campaign_id", "simulated"], ["campaign.id", "campaign.simulated"]),
@@ -100,7 +100,7 @@ class BenchSession(Base):
     core: Mapped[int]
 
 
-class Architecture(Base):
+class ArchitectureTable(Base):
     __tablename__ = "architecture"
     __table_args__ = tuple(not_negative("flops", "n_params"))
 
@@ -113,7 +113,7 @@ class Architecture(Base):
     n_params: Mapped[Big]
 
 
-class ModelFile(Base):
+class ModelFileTable(Base):
     __tablename__ = "model_file"
     __table_args__ = (sha256_length("sha256"), CheckConstraint("size_bytes > 0", name="not_empty"))
 
@@ -124,7 +124,7 @@ class ModelFile(Base):
     name: Mapped[Name]
 
 
-class Task(Base):
+class TaskTable(Base):
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("campaign_id", "role", "ordinal"),
@@ -150,7 +150,7 @@ class Task(Base):
     failure: Mapped[str | None]
 
 
-class Window(Base):
+class WindowTable(Base):
     __tablename__ = "window"
     __table_args__ = (
         UniqueConstraint("session_id", "ordinal"),
@@ -190,7 +190,7 @@ class Window(Base):
     reason: Mapped[str | None]
 
 
-class Visit(Base):
+class VisitTable(Base):
     __tablename__ = "visit"
     __table_args__ = (
         UniqueConstraint("window_id", "order_in_window"),
@@ -218,7 +218,7 @@ class Visit(Base):
     tool_output: Mapped[str]
 
 
-class Energy(Base):
+class EnergyTable(Base):
     __tablename__ = "energy"
     __table_args__ = (
         UniqueConstraint("visit_id", "analysis_version"),
@@ -243,7 +243,7 @@ class Energy(Base):
     n_segments_trimmed: Mapped[int]
 
 
-class Analysis(Base):
+class AnalysisTable(Base):
     """A way of deriving energies from stored traces, beside the one of measuring (see `db.analyses`)."""
 
     __tablename__ = "analysis"
@@ -256,7 +256,7 @@ class Analysis(Base):
     versions: Mapped[Mapping[str, Any]] = mapped_column("versions_json")
 
 
-class Verdict(Base):
+class VerdictTable(Base):
     """What such an analysis makes of a visit; that of measuring stands in the visit's own row."""
 
     __tablename__ = "verdict"
@@ -273,7 +273,7 @@ class Verdict(Base):
     reason: Mapped[str | None]
 
 
-class GateResult(Base):
+class GateResultTable(Base):
     __tablename__ = "gate_result"
     __table_args__ = (
         UniqueConstraint("visit_id", "analysis_version", "gate"),
@@ -290,7 +290,7 @@ class GateResult(Base):
     unit: Mapped[Word]
 
 
-class Incident(Base):
+class IncidentTable(Base):
     __tablename__ = "incident"
     __table_args__ = tuple(not_negative("lost_s"))
 
@@ -304,7 +304,7 @@ class Incident(Base):
     lost_s: Mapped[float]
 
 
-class Study(Base):
+class StudyTable(Base):
     __tablename__ = "study"
 
     id: Mapped[Id]
@@ -315,7 +315,7 @@ class Study(Base):
     synthetic: Mapped[bool]
 
 
-class Trial(Base):
+class TrialTable(Base):
     __tablename__ = "trial"
     __table_args__ = (
         UniqueConstraint("study_id", "number"),
@@ -347,7 +347,7 @@ class Trial(Base):
     finished_utc: Mapped[datetime]
 
 
-class Retraining(Base):
+class RetrainingTable(Base):
     __tablename__ = "retraining"
     __table_args__ = (
         *not_negative("duration_s"),

@@ -14,7 +14,18 @@ from sqlalchemy.orm import Session
 from db.columns import Base
 from db.database import Database
 from db.errors import RecordRefused
-from db.schema import BenchSession, Campaign, Energy, GateResult, Incident, Meter, Phone, Task, Visit, Window
+from db.schema import (
+    BenchSessionTable,
+    CampaignTable,
+    EnergyTable,
+    GateResultTable,
+    IncidentTable,
+    MeterTable,
+    PhoneTable,
+    TaskTable,
+    VisitTable,
+    WindowTable,
+)
 
 SessionRows = dict[str, list[dict[str, Any]]]
 """By table: rows of plain values (text, numbers, None, and dicts of them); moments as ISO text."""
@@ -33,9 +44,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 def find_session(db: Database, campaign: str, started_utc: datetime) -> int | None:
     """The session of a campaign that began at a moment; None if there is none."""
     statement = (
-        select(BenchSession.id)
-        .join(Campaign, Campaign.id == BenchSession.campaign_id)
-        .where(Campaign.name == campaign, BenchSession.started_utc == started_utc)
+        select(BenchSessionTable.id)
+        .join(CampaignTable, CampaignTable.id == BenchSessionTable.campaign_id)
+        .where(CampaignTable.name == campaign, BenchSessionTable.started_utc == started_utc)
     )
     with db.read() as tx:
         return tx.scalars(statement.limit(1)).first()
@@ -48,10 +59,12 @@ def session_rows(db: Database, session_id: int) -> SessionRows:
         RecordRefused: there is no such session.
     """
     with db.read() as tx:
-        session = tx.get(BenchSession, session_id)
+        session = tx.get(BenchSessionTable, session_id)
         if session is None:
             raise RecordRefused(f"there is no session {session_id}", "see `lab status` for what there is")
-        windows = list(tx.scalars(select(Window).where(Window.session_id == session_id).order_by(Window.ordinal)))
+        windows = list(
+            tx.scalars(select(WindowTable).where(WindowTable.session_id == session_id).order_by(WindowTable.ordinal))
+        )
         ordinals = {window.id: window.ordinal for window in windows}
         rows: SessionRows = {"session": [_session(tx, session)], "window": [_plain(w, "session_id") for w in windows]}
         rows["visit"], rows["energy"], rows["gate"] = [], [], []
@@ -61,31 +74,33 @@ def session_rows(db: Database, session_id: int) -> SessionRows:
         return rows
 
 
-def _session(tx: Session, session: BenchSession) -> dict[str, Any]:
+def _session(tx: Session, session: BenchSessionTable) -> dict[str, Any]:
     campaign, meter, phone = (
-        tx.get_one(Campaign, session.campaign_id),
-        tx.get_one(Meter, session.meter_id),
-        tx.get_one(Phone, session.phone_id),
+        tx.get_one(CampaignTable, session.campaign_id),
+        tx.get_one(MeterTable, session.meter_id),
+        tx.get_one(PhoneTable, session.phone_id),
     )
     row = _plain(session, "campaign_id", "meter_id", "phone_id") | {"campaign": campaign.name}
     row |= {"meter_kind": meter.kind, "meter_serial": meter.serial}
     return row | {"phone_serial": phone.serial, "phone_model": phone.model, "phone_build": phone.build_fingerprint}
 
 
-def _add_visits(tx: Session, window: Window, rows: SessionRows) -> None:
-    visits = select(Visit, Task.role, Task.ordinal).join(Task, Task.id == Visit.task_id)
-    for visit, role, ordinal in tx.execute(visits.where(Visit.window_id == window.id).order_by(Visit.order_in_window)):
+def _add_visits(tx: Session, window: WindowTable, rows: SessionRows) -> None:
+    visits = select(VisitTable, TaskTable.role, TaskTable.ordinal).join(TaskTable, TaskTable.id == VisitTable.task_id)
+    for visit, role, ordinal in tx.execute(
+        visits.where(VisitTable.window_id == window.id).order_by(VisitTable.order_in_window)
+    ):
         where = {"window": window.ordinal, "order_in_window": visit.order_in_window}
         rows["visit"].append(where | _plain(visit, "window_id", "task_id") | {"task": f"{role} {ordinal}"})
-        energies = select(Energy).where(Energy.visit_id == visit.id).order_by(Energy.analysis_version)
+        energies = select(EnergyTable).where(EnergyTable.visit_id == visit.id).order_by(EnergyTable.analysis_version)
         rows["energy"] += [where | _plain(energy, "visit_id") for energy in tx.scalars(energies)]
-        gates = select(GateResult).where(GateResult.visit_id == visit.id)
-        ordered = gates.order_by(GateResult.analysis_version, GateResult.gate)
+        gates = select(GateResultTable).where(GateResultTable.visit_id == visit.id)
+        ordered = gates.order_by(GateResultTable.analysis_version, GateResultTable.gate)
         rows["gate"] += [where | _plain(gate, "visit_id") for gate in tx.scalars(ordered)]
 
 
 def _incidents(tx: Session, session_id: int, ordinals: dict[int, int]) -> list[dict[str, Any]]:
-    found = tx.scalars(select(Incident).where(Incident.session_id == session_id).order_by(Incident.id))
+    found = tx.scalars(select(IncidentTable).where(IncidentTable.session_id == session_id).order_by(IncidentTable.id))
     return [
         {"number": number, "window": ordinals.get(incident.window_id or 0)}
         | _plain(incident, "session_id", "window_id")

@@ -14,7 +14,7 @@ from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
 from db.faults import REFUSED_HINT
 from db.rows import IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionSpec, fields_of
-from db.schema import BenchSession, Campaign, Incident, Meter, Phone, Window
+from db.schema import BenchSessionTable, CampaignTable, IncidentTable, MeterTable, PhoneTable, WindowTable
 from db.tasks import release_session
 
 
@@ -26,7 +26,7 @@ def start_session(db: Database, spec: SessionSpec) -> int:
         RecordRefused: no such campaign.
     """
     with db.write() as tx:
-        campaign = tx.get(Campaign, spec.campaign_id)
+        campaign = tx.get(CampaignTable, spec.campaign_id)
         if campaign is None:
             raise RecordRefused(f"there is no campaign {spec.campaign_id}", REFUSED_HINT)
         if campaign.simulated != spec.simulated:
@@ -34,7 +34,7 @@ def start_session(db: Database, spec: SessionSpec) -> int:
             what = f"campaign {campaign.name} is of a {kinds[campaign.simulated]} bench"
             hint = f"give measurements of the {kinds[spec.simulated]} bench a campaign of their own"
             raise CampaignMismatch(what, hint)
-        session = BenchSession(
+        session = BenchSessionTable(
             **fields_of(spec, "meter", "phone"),
             meter_id=_meter_id(tx, spec.meter, spec.simulated),
             meter_firmware=spec.meter.firmware,
@@ -53,7 +53,7 @@ def end_session(db: Database, session_id: int, reason: str, ended_utc: datetime)
         RecordRefused: no such session.
     """
     with db.write() as tx:
-        session = tx.get(BenchSession, session_id)
+        session = tx.get(BenchSessionTable, session_id)
         if session is None:
             raise RecordRefused(f"there is no session {session_id}", REFUSED_HINT)
         if session.ended_utc is None:
@@ -70,12 +70,11 @@ def recover_lost(
 
     Args:
         is_alive: whether the process (host, pid) of a session is still there; those sessions are left alone.
-        at_utc: now.
     """
     lost = []
     with db.write() as tx:
-        statement = select(BenchSession).where(
-            BenchSession.campaign_id == campaign_id, BenchSession.ended_utc.is_(None)
+        statement = select(BenchSessionTable).where(
+            BenchSessionTable.campaign_id == campaign_id, BenchSessionTable.ended_utc.is_(None)
         )
         for session in tx.scalars(statement).all():
             if is_alive(session.host, session.pid):
@@ -98,10 +97,10 @@ def record_incident(db: Database, session_id: int, spec: IncidentSpec, window_id
 
 def add_incident(tx: Session, session_id: int, window_id: int | None, spec: IncidentSpec) -> None:
     """Add an incident in the transaction of the verb it belongs to."""
-    tx.add(Incident(session_id=session_id, window_id=window_id, **fields_of(spec)))
+    tx.add(IncidentTable(session_id=session_id, window_id=window_id, **fields_of(spec)))
 
 
-def _lost_window(session: BenchSession, window: Window, n_tasks: int) -> LostWindow:
+def _lost_window(session: BenchSessionTable, window: WindowTable, n_tasks: int) -> LostWindow:
     return LostWindow(
         window_id=window.id,
         session_id=session.id,
@@ -112,11 +111,11 @@ def _lost_window(session: BenchSession, window: Window, n_tasks: int) -> LostWin
     )
 
 
-def _end(tx: Session, session: BenchSession, reason: str, ended_utc: datetime) -> tuple[int, list[Window]]:
+def _end(tx: Session, session: BenchSessionTable, reason: str, ended_utc: datetime) -> tuple[int, list[WindowTable]]:
     session.ended_utc = ended_utc
     session.end_reason = reason
-    running = select(Window).where(Window.session_id == session.id, Window.state == "running")
-    windows = list(tx.scalars(running.order_by(Window.ordinal)))
+    running = select(WindowTable).where(WindowTable.session_id == session.id, WindowTable.state == "running")
+    windows = list(tx.scalars(running.order_by(WindowTable.ordinal)))
     for window in windows:
         window.state = "lost"
         window.ended_utc = ended_utc
@@ -125,18 +124,18 @@ def _end(tx: Session, session: BenchSession, reason: str, ended_utc: datetime) -
 
 
 def _meter_id(tx: Session, spec: MeterSpec, simulated: bool) -> int:
-    same = (Meter.kind == spec.kind, Meter.serial == spec.serial, Meter.simulated == simulated)
-    known = tx.scalar(select(Meter.id).where(*same))
+    same = (MeterTable.kind == spec.kind, MeterTable.serial == spec.serial, MeterTable.simulated == simulated)
+    known = tx.scalar(select(MeterTable.id).where(*same))
     if known is not None:
-        tx.execute(update(Meter).where(Meter.id == known).values(firmware=spec.firmware))
+        tx.execute(update(MeterTable).where(MeterTable.id == known).values(firmware=spec.firmware))
         return known
-    return _added(tx, Meter(**fields_of(spec), simulated=simulated))
+    return _added(tx, MeterTable(**fields_of(spec), simulated=simulated))
 
 
 def _phone_id(tx: Session, spec: PhoneSpec, simulated: bool) -> int:
-    same = [getattr(Phone, name) == value for name, value in fields_of(spec).items()]
-    known = tx.scalar(select(Phone.id).where(*same, Phone.simulated == simulated))
-    return _added(tx, Phone(**fields_of(spec), simulated=simulated)) if known is None else known
+    same = [getattr(PhoneTable, name) == value for name, value in fields_of(spec).items()]
+    known = tx.scalar(select(PhoneTable.id).where(*same, PhoneTable.simulated == simulated))
+    return _added(tx, PhoneTable(**fields_of(spec), simulated=simulated)) if known is None else known
 
 
 def _added(tx: Session, row: Any) -> int:

@@ -16,7 +16,7 @@ from db.errors import RecordRefused, StudyMismatch, StudyUnknown
 from db.faults import REFUSED_HINT
 from db.networks import store_architectures, store_models
 from db.rows import ArchitectureSpec, ModelSpec, StudyRow, StudySpec, TrialSpec, fields_of
-from db.schema import Architecture, ModelFile, Study, Trial
+from db.schema import ArchitectureTable, ModelFileTable, StudyTable, TrialTable
 
 
 def ensure_study(
@@ -27,16 +27,15 @@ def ensure_study(
     """Create the study, or return the one of that name.
 
     Args:
-        spec: the study.
         complete: adds to stored settings what the version that wrote them took for granted.
 
     Raises:
         StudyMismatch: the stored one has other settings; names the first that differs.
     """
     with db.write() as tx:
-        stored = tx.scalar(select(Study).where(Study.name == spec.name))
+        stored = tx.scalar(select(StudyTable).where(StudyTable.name == spec.name))
         if stored is None:
-            stored = Study(**fields_of(spec))
+            stored = StudyTable(**fields_of(spec))
             tx.add(stored)
             tx.flush()
         row = _study_row(stored)
@@ -59,10 +58,10 @@ def find_study(db: Database, name: str) -> StudyRow:
         StudyUnknown: there is none; names those that there are.
     """
     with db.read() as tx:
-        stored = tx.scalar(select(Study).where(Study.name == name))
+        stored = tx.scalar(select(StudyTable).where(StudyTable.name == name))
         if stored is not None:
             return _study_row(stored)
-        names = list(tx.scalars(select(Study.name).order_by(Study.name)))
+        names = list(tx.scalars(select(StudyTable.name).order_by(StudyTable.name)))
     hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `search run`"
     raise StudyUnknown(f"{db.shown} has no study {name}", hint)
 
@@ -76,8 +75,8 @@ def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
     with db.write() as tx:
         architecture_ids = store_architectures(tx, {spec.architecture.hash: spec.architecture})
         architecture_id = architecture_ids[spec.architecture.hash]
-        number = (Trial.study_id == study_id, Trial.number == spec.number)
-        stored = tx.scalar(select(Trial.architecture_id).where(*number))
+        number = (TrialTable.study_id == study_id, TrialTable.number == spec.number)
+        stored = tx.scalar(select(TrialTable.architecture_id).where(*number))
         if stored is not None:
             if stored != architecture_id:
                 raise RecordRefused(f"trial {spec.number + 1} is stored with another architecture", REFUSED_HINT)
@@ -86,32 +85,34 @@ def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:
         if spec.model is not None:
             model_id = store_models(tx, [(spec.model, architecture_id)])[spec.model.sha256]
         values = fields_of(spec, "architecture", "model")
-        tx.add(Trial(study_id=study_id, architecture_id=architecture_id, model_file_id=model_id, **values))
+        tx.add(TrialTable(study_id=study_id, architecture_id=architecture_id, model_file_id=model_id, **values))
 
 
 def list_trials(db: Database, study_id: int) -> list[TrialSpec]:
     """All stored trials of a study, by number."""
     with db.read() as tx:
-        return [_trial(*row) for row in tx.execute(_trials_of(study_id).order_by(Trial.number))]
+        return [_trial(*row) for row in tx.execute(_trials_of(study_id).order_by(TrialTable.number))]
 
 
 def best_trials(db: Database, study_id: int, n: int) -> list[TrialSpec]:
     """At most `n` trained trials of a study, the highest reward first and the older one of equals."""
-    statement = _trials_of(study_id).where(Trial.state == "trained").order_by(Trial.reward.desc(), Trial.number)
+    statement = (
+        _trials_of(study_id).where(TrialTable.state == "trained").order_by(TrialTable.reward.desc(), TrialTable.number)
+    )
     with db.read() as tx:
         return [_trial(*row) for row in tx.execute(statement.limit(n))]
 
 
-def _trials_of(study_id: int) -> Select[Trial, Architecture, ModelFile]:
+def _trials_of(study_id: int) -> Select[TrialTable, ArchitectureTable, ModelFileTable]:
     return (
-        select(Trial, Architecture, ModelFile)
-        .join(Architecture, Trial.architecture_id == Architecture.id)
-        .outerjoin(ModelFile, Trial.model_file_id == ModelFile.id)
-        .where(Trial.study_id == study_id)
+        select(TrialTable, ArchitectureTable, ModelFileTable)
+        .join(ArchitectureTable, TrialTable.architecture_id == ArchitectureTable.id)
+        .outerjoin(ModelFileTable, TrialTable.model_file_id == ModelFileTable.id)
+        .where(TrialTable.study_id == study_id)
     )
 
 
-def _trial(trial: Trial, architecture: Architecture, model: ModelFile | None) -> TrialSpec:
+def _trial(trial: TrialTable, architecture: ArchitectureTable, model: ModelFileTable | None) -> TrialSpec:
     return TrialSpec(
         **_values(trial, TrialSpec, "architecture", "model"),
         architecture=ArchitectureSpec(**_values(architecture, ArchitectureSpec)),
@@ -119,7 +120,7 @@ def _trial(trial: Trial, architecture: Architecture, model: ModelFile | None) ->
     )
 
 
-def _study_row(stored: Study) -> StudyRow:
+def _study_row(stored: StudyTable) -> StudyRow:
     return StudyRow(study_id=stored.id, **_values(stored, StudySpec))
 
 

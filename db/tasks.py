@@ -17,7 +17,7 @@ from db.database import Database, in_batches
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
 from db.rows import ArchitectureSpec, ModelSpec, TaskRow
-from db.schema import Architecture, BenchSession, ModelFile, Task
+from db.schema import ArchitectureTable, BenchSessionTable, ModelFileTable, TaskTable
 
 
 def claim(db: Database, campaign_id: int, session_id: int, n: int, max_attempts: int) -> list[TaskRow]:
@@ -30,15 +30,15 @@ def claim(db: Database, campaign_id: int, session_id: int, n: int, max_attempts:
         RecordRefused: the session has ended or is another campaign's.
     """
     with db.write() as tx:
-        session = tx.get(BenchSession, session_id)
+        session = tx.get(BenchSessionTable, session_id)
         if session is None or session.campaign_id != campaign_id or session.ended_utc is not None:
             what = f"session {session_id} is not an open one of campaign {campaign_id}"
             raise RecordRefused(what, REFUSED_HINT)
         # On engines with row locks, two claims pass each other; SQLite has let only one of them begin.
-        chosen = _pending(campaign_id, n, max_attempts).with_for_update(skip_locked=True, of=Task)
+        chosen = _pending(campaign_id, n, max_attempts).with_for_update(skip_locked=True, of=TaskTable)
         rows = [_task_row(row) for row in tx.execute(chosen)]
         for ids in in_batches([row.task_id for row in rows]):
-            tx.execute(update(Task).where(Task.id.in_(ids)).values(state="claimed", claimed_by=session_id))
+            tx.execute(update(TaskTable).where(TaskTable.id.in_(ids)).values(state="claimed", claimed_by=session_id))
         return [replace(row, state="claimed") for row in rows]
 
 
@@ -51,22 +51,24 @@ def peek(db: Database, campaign_id: int, n: int, max_attempts: int | None = None
 def canaries(db: Database, campaign_id: int) -> list[TaskRow]:
     """The canaries of the campaign by ordinal. They are never claimed: each window visits them all."""
     with db.read() as tx:
-        statement = _tasks().where(Task.campaign_id == campaign_id, Task.role == "canary")
-        return [_task_row(row) for row in tx.execute(statement.order_by(Task.ordinal))]
+        statement = _tasks().where(TaskTable.campaign_id == campaign_id, TaskTable.role == "canary")
+        return [_task_row(row) for row in tx.execute(statement.order_by(TaskTable.ordinal))]
 
 
 def release(db: Database, task_ids: Sequence[int]) -> None:
     """Give claimed tasks back to pending; others are left as they are."""
     with db.write() as tx:
         for ids in in_batches(list(task_ids)):
-            tx.execute(_unclaimed().where(Task.id.in_(ids)))
+            tx.execute(_unclaimed().where(TaskTable.id.in_(ids)))
 
 
 def reopen(db: Database, task_ids: Sequence[int]) -> None:
     """Make tasks that are done pending again: they are to be visited more often."""
     with db.write() as tx:
         for ids in in_batches(list(task_ids)):
-            tx.execute(update(Task).where(Task.id.in_(ids), Task.state == "done").values(state="pending"))
+            tx.execute(
+                update(TaskTable).where(TaskTable.id.in_(ids), TaskTable.state == "done").values(state="pending")
+            )
 
 
 def revive(db: Database, campaign_id: int) -> int:
@@ -74,51 +76,53 @@ def revive(db: Database, campaign_id: int) -> int:
 
     Their visits stay in the record.
     """
-    failed = (Task.campaign_id == campaign_id) & (Task.state == "failed")
+    failed = (TaskTable.campaign_id == campaign_id) & (TaskTable.state == "failed")
     with db.write() as tx:
-        ids = tx.scalars(select(Task.id).where(failed)).all()
-        tx.execute(update(Task).where(failed).values(state="pending", failure=None, n_attempts=0))
+        ids = tx.scalars(select(TaskTable.id).where(failed)).all()
+        tx.execute(update(TaskTable).where(failed).values(state="pending", failure=None, n_attempts=0))
         return len(ids)
 
 
 def done_tasks(db: Database, campaign_id: int) -> list[TaskRow]:
     """The architecture tasks that are done, by ordinal."""
     with db.read() as tx:
-        mine = (Task.campaign_id == campaign_id, Task.role == "architecture", Task.state == "done")
-        return [_task_row(row) for row in tx.execute(_tasks().where(*mine).order_by(Task.ordinal))]
+        mine = (TaskTable.campaign_id == campaign_id, TaskTable.role == "architecture", TaskTable.state == "done")
+        return [_task_row(row) for row in tx.execute(_tasks().where(*mine).order_by(TaskTable.ordinal))]
 
 
 def tasks_by_place(db: Database, campaign_id: int) -> dict[tuple[str, int], TaskRow]:
     """All tasks of a campaign by role and ordinal."""
     with db.read() as tx:
-        rows = [_task_row(row) for row in tx.execute(_tasks().where(Task.campaign_id == campaign_id))]
+        rows = [_task_row(row) for row in tx.execute(_tasks().where(TaskTable.campaign_id == campaign_id))]
     return {(row.role, row.ordinal): row for row in rows}
 
 
 def release_session(tx: Session, session_id: int) -> int:
     """Give back all claims of a session; returns how many there were."""
-    ids = tx.scalars(select(Task.id).where(Task.claimed_by == session_id)).all()
-    tx.execute(_unclaimed().where(Task.claimed_by == session_id))
+    ids = tx.scalars(select(TaskTable.id).where(TaskTable.claimed_by == session_id)).all()
+    tx.execute(_unclaimed().where(TaskTable.claimed_by == session_id))
     return len(ids)
 
 
 def _unclaimed() -> Any:
-    return update(Task).where(Task.state == "claimed").values(state="pending", claimed_by=None)
+    return update(TaskTable).where(TaskTable.state == "claimed").values(state="pending", claimed_by=None)
 
 
 def _tasks() -> Select[*tuple[Any, ...]]:
     return (
-        select(Task, Architecture, ModelFile)
-        .outerjoin(Architecture, Architecture.id == Task.architecture_id)
-        .outerjoin(ModelFile, ModelFile.id == Task.model_file_id)
+        select(TaskTable, ArchitectureTable, ModelFileTable)
+        .outerjoin(ArchitectureTable, ArchitectureTable.id == TaskTable.architecture_id)
+        .outerjoin(ModelFileTable, ModelFileTable.id == TaskTable.model_file_id)
     )
 
 
 def _pending(campaign_id: int, n: int, max_attempts: int | None) -> Select[*tuple[Any, ...]]:
-    statement = _tasks().where(Task.campaign_id == campaign_id, Task.role == "architecture", Task.state == "pending")
+    statement = _tasks().where(
+        TaskTable.campaign_id == campaign_id, TaskTable.role == "architecture", TaskTable.state == "pending"
+    )
     if max_attempts is not None:
-        statement = statement.where(Task.n_attempts < max_attempts)
-    return statement.order_by(case((Task.n_attempts > 0, 0), else_=1), Task.ordinal).limit(n)
+        statement = statement.where(TaskTable.n_attempts < max_attempts)
+    return statement.order_by(case((TaskTable.n_attempts > 0, 0), else_=1), TaskTable.ordinal).limit(n)
 
 
 def _task_row(row: Any) -> TaskRow:

@@ -28,7 +28,7 @@ from db.rows import (
     WindowSpec,
     fields_of,
 )
-from db.schema import BenchSession, Energy, GateResult, Task, Visit, Window
+from db.schema import BenchSessionTable, EnergyTable, GateResultTable, TaskTable, VisitTable, WindowTable
 from db.sessions import add_incident
 from db.tasks import release_session
 
@@ -43,16 +43,16 @@ def start_window(db: Database, spec: WindowSpec) -> int:
         RecordRefused: the session has ended, or has a window running.
     """
     with db.write() as tx:
-        session = tx.get(BenchSession, spec.session_id)
+        session = tx.get(BenchSessionTable, spec.session_id)
         if session is None or session.ended_utc is not None:
             raise RecordRefused(f"session {spec.session_id} is not an open one", REFUSED_HINT)
-        mine = Window.session_id == spec.session_id
-        running = tx.scalar(select(Window.id).where(mine, Window.state == "running").limit(1))
+        mine = WindowTable.session_id == spec.session_id
+        running = tx.scalar(select(WindowTable.id).where(mine, WindowTable.state == "running").limit(1))
         if running is not None:
             what = f"window {running} of session {spec.session_id} is still running"
             raise RecordRefused(what, "finish it or let it fail before the next one starts")
-        n_before = tx.scalar(select(func.count()).select_from(Window).where(mine))
-        window = Window(**fields_of(spec), ordinal=n_before, state="running")
+        n_before = tx.scalar(select(func.count()).select_from(WindowTable).where(mine))
+        window = WindowTable(**fields_of(spec), ordinal=n_before, state="running")
         tx.add(window)
         tx.flush()
         return window.id
@@ -122,20 +122,20 @@ def quarantine_window(db: Database, window_id: int, reason: str, at_utc: datetim
         RecordRefused: the window is not done.
     """
     with db.write() as tx:
-        window = tx.get(Window, window_id)
+        window = tx.get(WindowTable, window_id)
         if window is None or window.state != "done":
             raise RecordRefused(f"window {window_id} is not one that is done", REFUSED_HINT)
         window.state = "quarantined"
         window.reason = reason
-        here = Visit.window_id == window_id
-        again = here & (Visit.outcome != "model_failed")
-        task_ids = list(tx.scalars(select(Visit.task_id).where(again).distinct()))
-        untrusted = here & Visit.outcome.in_(TRUSTED_OUTCOMES)
-        tx.execute(update(Visit).where(untrusted).values(outcome="rejected", reason=reason))
+        here = VisitTable.window_id == window_id
+        again = here & (VisitTable.outcome != "model_failed")
+        task_ids = list(tx.scalars(select(VisitTable.task_id).where(again).distinct()))
+        untrusted = here & VisitTable.outcome.in_(TRUSTED_OUTCOMES)
+        tx.execute(update(VisitTable).where(untrusted).values(outcome="rejected", reason=reason))
         _count_attempts(tx, task_ids, by=-1)
         for ids in in_batches(task_ids):
-            settled = Task.id.in_(ids) & Task.state.in_(("done", "failed"))
-            tx.execute(update(Task).where(settled).values(state="pending", failure=None))
+            settled = TaskTable.id.in_(ids) & TaskTable.state.in_(("done", "failed"))
+            tx.execute(update(TaskTable).where(settled).values(state="pending", failure=None))
         n_tasks = len(task_ids)
         incident = IncidentSpec(
             at_utc=at_utc,
@@ -146,15 +146,15 @@ def quarantine_window(db: Database, window_id: int, reason: str, at_utc: datetim
         add_incident(tx, window.session_id, window_id, incident)
 
 
-def _running(tx: Session, window_id: int) -> Window:
-    window = tx.get(Window, window_id)
+def _running(tx: Session, window_id: int) -> WindowTable:
+    window = tx.get(WindowTable, window_id)
     if window is None or window.state != "running":
         state = "unknown" if window is None else window.state
         raise RecordRefused(f"window {window_id} is {state}, not running", REFUSED_HINT)
     return window
 
 
-def _end(window: Window, state: str, reason: str | None, ended_utc: datetime, measures: WindowMeasures) -> None:
+def _end(window: WindowTable, state: str, reason: str | None, ended_utc: datetime, measures: WindowMeasures) -> None:
     window.state = state
     window.reason = reason
     window.ended_utc = ended_utc
@@ -172,28 +172,28 @@ def _check_visit(visit: VisitSpec) -> None:
 
 
 def _add_visits(tx: Session, window_id: int, specs: Sequence[VisitSpec]) -> None:
-    visits = [Visit(window_id=window_id, **fields_of(spec, "energy", "gates")) for spec in specs]
+    visits = [VisitTable(window_id=window_id, **fields_of(spec, "energy", "gates")) for spec in specs]
     tx.add_all(visits)
     tx.flush()
     for visit, spec in zip(visits, specs, strict=True):
         if spec.energy is not None:
-            tx.add(Energy(visit_id=visit.id, **fields_of(spec.energy)))
-        tx.add_all(GateResult(visit_id=visit.id, **fields_of(gate)) for gate in spec.gates)
+            tx.add(EnergyTable(visit_id=visit.id, **fields_of(spec.energy)))
+        tx.add_all(GateResultTable(visit_id=visit.id, **fields_of(gate)) for gate in spec.gates)
     tx.flush()
 
 
 def _count_attempts(tx: Session, task_ids: Collection[int], by: int = 1) -> None:
     for ids in in_batches(sorted(task_ids)):
-        counted = Task.id.in_(ids) & (Task.n_attempts + by >= 0)
-        tx.execute(update(Task).where(counted).values(n_attempts=Task.n_attempts + by))
+        counted = TaskTable.id.in_(ids) & (TaskTable.n_attempts + by >= 0)
+        tx.execute(update(TaskTable).where(counted).values(n_attempts=TaskTable.n_attempts + by))
 
 
 def _settle(tx: Session, updates: Mapping[int, TaskUpdate]) -> None:
     changes = [{"id": task, "claimed_by": None, **fields_of(change)} for task, change in updates.items()]
     if changes:
-        tx.execute(update(Task), changes)
+        tx.execute(update(TaskTable), changes)
 
 
-def _add_incidents(tx: Session, window: Window, specs: Sequence[IncidentSpec]) -> None:
+def _add_incidents(tx: Session, window: WindowTable, specs: Sequence[IncidentSpec]) -> None:
     for spec in specs:
         add_incident(tx, window.session_id, window.id, spec)

@@ -102,7 +102,6 @@ def open_bench(settings: BenchSettings, tape: Recorder | Player | None = None) -
     The output stays on at the end, as it was found or as the profile wants it; USB is passed.
 
     Args:
-        settings: which devices.
         tape: a recorder keeps everything that crosses the wire; a player takes the place of all devices.
 
     Raises:
@@ -151,7 +150,7 @@ def _real(settings: BenchSettings) -> _Devices:
 
 
 def _ensure_adb_server() -> None:
-    """Start the adb server if there is none; that it cannot be started is said by whoever asks it."""
+    """Start the adb server if there is none; that it cannot be started is said by the first request."""
     try:
         server_answers(ADB_HOST, ADB_PORT)
     except OSError:
@@ -280,7 +279,7 @@ def _open_phone(settings: BenchSettings, devices: _Devices) -> Pixel:
 
 
 def _hand_back(meter: PowerMeter) -> None:
-    """Leave USB passed and the output on: switching the phone off is for a person to decide."""
+    """Leave USB passed and the output on: switching the phone off is for a user to decide."""
     try:
         if meter.passthrough() is not Passthrough.ON:
             meter.set_passthrough(Passthrough.ON)

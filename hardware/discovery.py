@@ -27,12 +27,11 @@ class SerialPort:
 
 
 @dataclass(frozen=True)
-class Finders:
+class Discovery:
     """How to look for hardware. Each may raise a HardwareError, which is then part of what was looked for.
 
     Attributes:
         meters: serial numbers of Monsoons on USB.
-        ports: serial ports.
         phones: serial number -> state, as adb lists them.
     """
 
@@ -41,9 +40,9 @@ class Finders:
     phones: Callable[[], Mapping[str, str]]
 
 
-def real_finders() -> Finders:
+def real_discovery() -> Discovery:
     """The finders of this computer's hardware. The one of phones starts the adb server if there is none."""
-    return Finders(_meters, _serial_ports, _phones)
+    return Discovery(_meters, _serial_ports, _phones)
 
 
 def _meters() -> list[str]:

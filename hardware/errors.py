@@ -1,13 +1,13 @@
 """Every error that a device can cause.
 
     HardwareError
-    ├── TransientError     worth a retry: counted and recorded by whoever retries
+    ├── TransientError     worth a retry: counted and recorded by the caller that retries
     │   ├── UsbLost            the meter's USB connection failed while in use
     │   ├── AdbLost            the phone left adb, or did not come back in time
     │   ├── CommandFailed      a command on the phone ended with an unexpected exit code
     │   ├── NotCalibrated      the meter sent no calibration samples in time
     │   └── PassthroughStuck   the USB lines did not follow the passthrough setting
-    └── StableError        stop and tell the person
+    └── StableError        stop and tell the user
         ├── MeterNotFound, SeveralMeters, MeterFault, OverCurrent
         ├── PhoneNotFound, SeveralPhones, PhoneUnauthorised, NoRoot
         ├── VoltageOutOfRange, CurrentOutOfRange
@@ -15,7 +15,7 @@
         ├── PhoneFault         what the phone reports contradicts itself or its settings
         └── ToolMissing, ToolOutputUnreadable
 
-The kind decides the policy: see docs/reference/failures.md. `hint` is the last line a person reads.
+The kind decides the policy: see docs/reference/failures.md. `hint` is the last line a user reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HardwareError(Exception):
         device: which one ("meter 12345", "phone 98AY").
         operation: what was being done ("set voltage").
         evidence: what was seen: command, exit code, bytes.
-        hint: what the person can do next.
+        hint: what the user can do next.
     """
 
     def __init__(self, device: str, operation: str, evidence: str, hint: str) -> None:

@@ -68,7 +68,6 @@ class Trace:
         rate_hz: samples per second of the meter's own clock.
         n_total: samples the meter took: measurements, calibrations and drops.
         n_dropped: samples the meter lost because the host was late.
-        n_calibrations: calibration samples.
         over_current: the protection flag was seen.
         zero_se_a: standard error of the current's zero, from the scatter of the zero calibrations.
     """
@@ -132,7 +131,6 @@ def glimpse_of(
     Args:
         parts: its decoded chunks in order.
         new: those that came since the glimpse before.
-        n_samples: taken so far.
     """
     newest = next((part for part in reversed(parts) if len(part.index)), None)
     if newest is None:

@@ -106,7 +106,6 @@ class RunReport:
         exit_code: of the tool; 124 if it was killed at its time limit.
         output: what the tool printed.
         log: (stamp, text) of the tool's lines in logcat.
-        temp_before_c, temp_after_c: skin temperature.
         residency_s: seconds at each clock (kHz) between the two snapshots.
     """
 

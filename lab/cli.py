@@ -1,4 +1,4 @@
-"""The `lab` command: what a person types, and how errors reach them."""
+"""The `lab` command: what a user types, and how errors reach them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def register(to: typer.Typer) -> None:
 
 
 def exit_code_of(error: Exception) -> int | None:
-    """The exit code of an error that a person can do something about; None for a defect of the program."""
+    """The exit code of an error that a user can do something about; None for a defect of the program."""
     from db.errors import DbError, NamedWrongly
     from hardware.errors import HardwareError, TransientError
     from hardware.tape.errors import ReplayDiverged, TapeError

@@ -5,7 +5,7 @@ LabError
 ├── ModelsError       a model file or a folder of them cannot be used
 ├── CampaignStopped   the campaign cannot go on; running the same command again continues it
 ├── BenchLocked       another campaign uses this meter or phone
-├── UsageError        options that do not go together, or a file of a person that cannot be used
+├── UsageError        options that do not go together, or a file of a user that cannot be used
 └── NotEnoughSpace    the disk would not hold the campaign's traces
 """
 
@@ -22,11 +22,10 @@ INTERRUPTED = 130
 
 
 class LabError(Exception):
-    """Something that a person has to put right.
+    """Something that a user has to put right.
 
     Args:
-        message: what is wrong.
-        hint: what to do next; the last line a person reads.
+        hint: what to do next; the last line a user reads.
     """
 
     exit_code = STOPPED
@@ -55,7 +54,7 @@ class CampaignStopped(LabError):
 
 
 class UsageError(LabError):
-    """Options that do not go together, or a file that a person gave and that cannot be used."""
+    """Options that do not go together, or a file that a user gave and that cannot be used."""
 
     exit_code = USAGE
 

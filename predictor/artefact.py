@@ -52,7 +52,6 @@ class SavedPredictor:
     """What a folder holds.
 
     Attributes:
-        predictor: ready to predict.
         manifest: as it was written.
         refitted: why the model was fitted again instead of read; "" when it was read.
     """
@@ -63,7 +62,7 @@ class SavedPredictor:
 
     @property
     def arch_space(self) -> str | None:
-        """The search space of the architectures that it learnt from; a person's own table says nothing of one."""
+        """The search space of the architectures that it learnt from; a user's own table says nothing of one."""
         space: str | None = self.manifest["provenance"].get("arch_space")
         return space
 
@@ -82,7 +81,6 @@ def save(
     """Writes a predictor; one of this project that is there is replaced at the end, anything else is refused.
 
     Args:
-        folder: to be.
         rows: that the predictor was fitted to (for energy from latency: the rows with a latency or an energy
             that the fit has used, and no others).
         manifest: what else is to be known: seed, figures, choices. JSON.
@@ -204,7 +202,7 @@ def _write_rows(path: Path, rows: Measurements) -> None:
 
 
 def load(folder: Path) -> SavedPredictor:
-    """Reads a predictor. Nothing in the folder is executed, whoever wrote it.
+    """Reads a predictor. Nothing in the folder is executed, whatever its origin.
 
     Under another version of scikit-learn, numpy or skops the model is fitted again from its rows.
 

@@ -13,14 +13,14 @@
     │   └── OutputRefused       something else stands where the predictor should go, or it cannot be written
     └── ExtraMissing        an optional package is not installed
 
-All are stable: a retry does not help. `hint` is the last line a person reads.
+All are stable: a retry does not help. `hint` is the last line a user reads.
 """
 
 from __future__ import annotations
 
 
 class PredictorError(Exception):
-    """Something that a person has to put right.
+    """Something that a user has to put right.
 
     Args:
         problem: what is wrong, with the values seen.

@@ -1,7 +1,7 @@
 """What a model is worth: grouped folds, a held-out test set, the noise ceiling beside both, and the interval.
 
 The test set (a fifth of the architectures) is set aside first and predicted once. Folds, the calibration of
-the interval and everything that a person might choose by happen on the other four fifths.
+the interval and everything that a user might choose by happen on the other four fifths.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.intervals import ConformalBand, Coverage, calibrate, coverage
-from predictor.metrics import Metrics, MetricSpread, VisitNoise, score, spread, visit_noise
+from predictor.metrics import Metrics, MetricSpread, RepeatNoise, score, spread, visit_noise
 from predictor.predictor import FittedModel, Predictor, fit_model
 from predictor.schema import FeatureSchema
-from predictor.split import Split, grouped_folds, held_out
+from predictor.split import RowSplit, grouped_folds, held_out
 from predictor.table import Floats, Measurements, check_learnable
 
 Fitter = Callable[[Measurements], FittedModel]
@@ -27,7 +27,6 @@ class Evaluation:
     """What is known about a model.
 
     Attributes:
-        recipe: the model.
         folds: over the training architectures.
         test: on the held-out architectures.
         noise: between visits of one architecture, over all rows; None when nothing was repeated.
@@ -41,10 +40,10 @@ class Evaluation:
     recipe: str
     folds: MetricSpread
     test: Metrics
-    noise: VisitNoise | None
+    noise: RepeatNoise | None
     band: ConformalBand
     coverage: Coverage
-    split: Split
+    split: RowSplit
     model: FittedModel
     predicted: Floats
 

@@ -24,7 +24,6 @@ class FamilyImportance:
     """What shuffling a family of columns costs.
 
     Attributes:
-        columns: of the family.
         r2_loss: of the R2 on held-out rows, mean over five shuffles; sd: their standard deviation.
     """
 

@@ -47,7 +47,6 @@ class Coverage:
     """How many visits that nothing was fitted to lie in their interval.
 
     Attributes:
-        frac: over all.
         se_frac: its standard error (binomial).
         thirds_frac: of the visits with the lowest, middle and highest predictions: a band that is right on
             average can be too wide for small networks and too narrow for large ones.

@@ -60,7 +60,7 @@ def spread(scores: Sequence[Metrics]) -> MetricSpread:
 
 
 @dataclass(frozen=True)
-class VisitNoise:
+class RepeatNoise:
     """What repeated visits of one architecture say about the noise of one visit.
 
     Attributes:
@@ -79,7 +79,7 @@ class VisitNoise:
     ceiling_high: float
 
 
-def visit_noise(values: Floats, groups: Indices) -> VisitNoise | None:
+def visit_noise(values: Floats, groups: Indices) -> RepeatNoise | None:
     """The noise between visits of one architecture; None when nothing was visited twice.
 
     Args:
@@ -96,7 +96,7 @@ def visit_noise(values: Floats, groups: Indices) -> VisitNoise | None:
     sd_frac = math.sqrt(_within(np.log(values), groups)[0] / n_repeats) if positive else math.nan
     shares = [squares / chi2.ppf(p, n_repeats) / total if total > 0 else math.nan for p in (0.025, 0.975)]
     ceiling = 1.0 - variance / total if total > 0 else math.nan
-    return VisitNoise(math.sqrt(variance), sd_frac, n_repeats, ceiling, 1.0 - shares[0], 1.0 - shares[1])
+    return RepeatNoise(math.sqrt(variance), sd_frac, n_repeats, ceiling, 1.0 - shares[0], 1.0 - shares[1])
 
 
 def _within(values: Floats, groups: Indices) -> tuple[float, int]:
@@ -111,7 +111,6 @@ class Proxy:
     """What a simpler quantity (FLOPs, latency) says about the target on the same rows: the paper's Figure 3.
 
     Attributes:
-        name: of the column.
         correlation: Pearson's, over all rows.
         at: the column's median.
         low, high: 5 and 95 % quantile of the target among rows within 2 % of `at`.

@@ -29,11 +29,11 @@ _GP_ROWS = 2000
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelRecipe:
     """A model that can be fitted.
 
-    Args:
-        name: as a person types it.
+    Attributes:
+        name: as a user types it.
         fit: of schema, matrix, targets, seed and number of threads: a fitted scikit-learn pipeline.
     """
 
@@ -41,7 +41,7 @@ class Recipe:
     fit: Callable[[FeatureSchema, Matrix, Floats, int, int], Any]
 
 
-def recipe_named(name: str) -> Recipe:
+def recipe_named(name: str) -> ModelRecipe:
     """The recipe of this name.
 
     Raises:
@@ -53,7 +53,9 @@ def recipe_named(name: str) -> Recipe:
     raise UnknownRecipe(f"no model {name!r}", f"models: {', '.join(recipe.name for recipe in RECIPES)}")
 
 
-def fit_pipeline(recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int) -> Any:
+def fit_pipeline(
+    recipe: ModelRecipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: int, n_jobs: int
+) -> Any:
     """The recipe's pipeline, fitted; a forest grows its trees on `n_jobs` threads.
 
     BLAS and OpenMP get one: theirs wait for each other in busy loops, minutes instead of seconds whenever
@@ -181,8 +183,8 @@ def _fit_boosting(schema: FeatureSchema, matrix: Matrix, targets: Floats, seed: 
     return _pipeline(_encoder(schema, scaled=False), boosting).fit(matrix, targets)
 
 
-FOREST = Recipe("random-forest", _fit_forest)
-RIDGE = Recipe("ridge", _fit_ridge)
-GAUSSIAN_PROCESS = Recipe("gaussian-process", _fit_gaussian_process)
-BOOSTING = Recipe("gradient-boosting", _fit_boosting)
+FOREST = ModelRecipe("random-forest", _fit_forest)
+RIDGE = ModelRecipe("ridge", _fit_ridge)
+GAUSSIAN_PROCESS = ModelRecipe("gaussian-process", _fit_gaussian_process)
+BOOSTING = ModelRecipe("gradient-boosting", _fit_boosting)
 RECIPES = (FOREST, RIDGE, GAUSSIAN_PROCESS, BOOSTING)

@@ -39,7 +39,7 @@ def _file_part(name: str) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """A person's name as it is: matplotlib takes what stands between dollar signs for mathematics."""
+    """A user's name as it is: matplotlib takes what stands between dollar signs for mathematics."""
     return text.replace("$", r"\$")
 
 

@@ -85,8 +85,7 @@ class PowerModel:
 class FittedModel:
     """A fitted pipeline with the columns that it takes.
 
-    Args:
-        schema: the columns.
+    Attributes:
         pipeline: the fitted scikit-learn pipeline; of latencies when there is a power model.
         power: set for energy from latency.
     """
@@ -109,10 +108,8 @@ class FittedModel:
 class Predictor:
     """A model with its interval and its target.
 
-    Args:
+    Attributes:
         recipe: name of the recipe.
-        model: fitted.
-        band: the interval.
         target: what `predict` gives.
         simulated: learnt from a simulated bench.
     """
@@ -139,7 +136,6 @@ def fit_model(recipe: str, schema: FeatureSchema, rows: Measurements, seed: int,
 
     Args:
         schema: of all rows that belong together, so that a fold may lack a category.
-        n_jobs: threads.
     """
     matrix = schema.encode(rows.features)
     return FittedModel(schema, fit_pipeline(recipe_named(recipe), schema, matrix, rows.values, seed, n_jobs))

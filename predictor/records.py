@@ -41,7 +41,6 @@ class Selection:
     """Which rows of a database are meant.
 
     Attributes:
-        campaign: only this one.
         only: for a condition, the value wanted, as text; a hash may be shortened.
         mixed: conditions that may differ; `simulated` may not be among them.
     """

@@ -16,7 +16,7 @@ from predictor.predictor import Predictor
 from predictor.table import Floats, Measurements
 from predictor.two_stage import (
     FLOPS_COLUMN,
-    Budget,
+    MeasurementBudget,
     evaluate_two_stage,
     fit_two_stage_predictor,
     measured_rows,
@@ -34,14 +34,13 @@ class FitPlan:
         seed: of split, folds, draws and models.
         compare: evaluate all models on the same folds.
         budget: set for energy from latency.
-        n_jobs: threads.
         paper_features: with `compare`, the forest is also evaluated on these columns alone.
     """
 
     recipe: str = FOREST.name
     seed: int = 1
     compare: bool = False
-    budget: Budget | None = None
+    budget: MeasurementBudget | None = None
     n_jobs: int = 1
     paper_features: tuple[str, ...] = ()
 
@@ -51,12 +50,10 @@ class FitReport:
     """What was found out.
 
     Attributes:
-        plan: what was asked.
         rows: with a target; `used` are those that the kept predictor was fitted to.
         evaluation: of the kept model.
         compared: of all models on the same folds and test set, best first by their folds; empty without `compare`.
             For energy from latency: the forest that is told every energy.
-        proxies: FLOPs and latency.
         impurity: shares of a forest; empty for others.
         families: permutation importances; empty for energy from latency, which has two models.
         curve: over the number of architectures; empty for energy from latency.
@@ -111,7 +108,7 @@ def _plain_report(rows: Measurements, plan: FitPlan) -> FitReport:
     )  # fmt: skip
 
 
-def _two_stage_report(rows: Measurements, plan: FitPlan, budget: Budget) -> FitReport:
+def _two_stage_report(rows: Measurements, plan: FitPlan, budget: MeasurementBudget) -> FitReport:
     evaluation = evaluate_two_stage(plan.recipe, rows, budget, plan.seed, plan.n_jobs)
     measured = measured_rows(rows)
     forest = evaluate(FOREST.name, measured, plan.seed, plan.n_jobs)

@@ -24,9 +24,7 @@ Matrix = NDArray[np.float32]
 class FeatureColumn:
     """One column.
 
-    Args:
-        name: of the column.
-        family: see FeatureTable.
+    Attributes:
         levels: the categories in alphabetical order; empty for a number.
         low, high: the range seen in training; 0 and 0 for a category.
     """

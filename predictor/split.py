@@ -17,23 +17,23 @@ TEST_FRAC = 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class RowSplit:
     """Positions of rows on either side; no group is on both."""
 
     train: Indices
     test: Indices
 
 
-def held_out(groups: Indices, seed: int, test_frac: float = TEST_FRAC) -> Split:
+def held_out(groups: Indices, seed: int, test_frac: float = TEST_FRAC) -> RowSplit:
     """Sets a share of the groups aside, drawn at random."""
     order = np.random.default_rng(seed).permutation(np.unique(groups))
     chosen = np.isin(groups, order[: max(1, round(test_frac * len(order)))])
-    return Split(np.flatnonzero(~chosen), np.flatnonzero(chosen))
+    return RowSplit(np.flatnonzero(~chosen), np.flatnonzero(chosen))
 
 
-def grouped_folds(groups: Indices, seed: int, n_folds: int = N_FOLDS) -> Iterator[Split]:
+def grouped_folds(groups: Indices, seed: int, n_folds: int = N_FOLDS) -> Iterator[RowSplit]:
     """Folds of about equally many groups, drawn at random; each group is tested once."""
     order = np.random.default_rng([seed, n_folds]).permutation(np.unique(groups))
     for part in np.array_split(order, n_folds):
         tested = np.isin(groups, part)
-        yield Split(np.flatnonzero(~tested), np.flatnonzero(tested))
+        yield RowSplit(np.flatnonzero(~tested), np.flatnonzero(tested))

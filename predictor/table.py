@@ -31,7 +31,7 @@ _SHOWN_ROWS = 5
 class FeatureTable:
     """Named columns of equal length.
 
-    Args:
+    Attributes:
         columns: by name; float64 arrays are numbers, arrays of str are categories.
         families: of columns that say the same thing in other words (a block's type, kernel and filters), by
             column; a column without one is its own. Importances are permuted by family.
@@ -142,7 +142,7 @@ ENERGY = Target("energy_mj", "mJ")
 class Measurements:
     """What was measured, a row a visit.
 
-    Args:
+    Attributes:
         features: of each visit's architecture.
         target: what `values` are.
         values: (n,) measured, in the target's unit; NaN where it was not measured (see `predictor.two_stage`).

@@ -23,7 +23,7 @@ _FEWEST_ENERGIES = 10
 
 
 @dataclass(frozen=True)
-class Budget:
+class MeasurementBudget:
     """How many architectures are used, at most: with a latency, and of those with one visit's energy as well."""
 
     n_latencies: int
@@ -73,7 +73,7 @@ def latencies(rows: Measurements) -> Floats:
     return rows.latencies_ms
 
 
-def within(rows: Measurements, budget: Budget, seed: int) -> tuple[Measurements, Measurements]:
+def within(rows: Measurements, budget: MeasurementBudget, seed: int) -> tuple[Measurements, Measurements]:
     """The rows that a budget buys: those with a latency, and those of them whose energy is looked at.
 
     Architectures are drawn at random; rows without an energy are used for their latency alone.
@@ -89,7 +89,7 @@ def within(rows: Measurements, budget: Budget, seed: int) -> tuple[Measurements,
 
 
 def fit_two_stage(
-    recipe: str, schema: FeatureSchema, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1
+    recipe: str, schema: FeatureSchema, rows: Measurements, budget: MeasurementBudget, seed: int, n_jobs: int = 1
 ) -> FittedModel:
     """Fits the latency model and the power model within a budget."""
     timed, measured = within(rows, budget, seed)
@@ -97,7 +97,9 @@ def fit_two_stage(
     return replace(fit_model(recipe, schema, as_latency, seed, n_jobs), power=fit_power(measured))
 
 
-def evaluate_two_stage(recipe: str, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1) -> Evaluation:
+def evaluate_two_stage(
+    recipe: str, rows: Measurements, budget: MeasurementBudget, seed: int, n_jobs: int = 1
+) -> Evaluation:
     """Evaluates energy from latency: every fit sees no more than the budget, the test every held-out energy.
 
     Raises:
@@ -144,7 +146,7 @@ def joined(first: Measurements, second: Measurements) -> Measurements:
 
 
 def fit_two_stage_predictor(
-    evaluation: Evaluation, rows: Measurements, budget: Budget, seed: int, n_jobs: int = 1
+    evaluation: Evaluation, rows: Measurements, budget: MeasurementBudget, seed: int, n_jobs: int = 1
 ) -> tuple[Predictor, Measurements]:
     """The predictor to keep, fitted within the budget to rows of training and test alike; and the rows it used."""
     model = fit_two_stage(evaluation.recipe, FeatureSchema.of(rows.features), rows, budget, seed, n_jobs)

@@ -9,19 +9,18 @@ from numpy.typing import NDArray
 
 from predictor.predictor import Prediction, Predictor
 from predictor.table import FeatureTable
-from search.engine.record import Known
+from search.engine.record import TrialCosts
 from search.engine.reward import Reward
 from search.networks.architecture import Architecture
 from search.networks.features import feature_columns
 from search.tflite.writer import write_tflite
 
 
-class KnownCosts:
+class PredictedCosts:
     """Energies from the predictor, sizes from the files.
 
     Args:
         predictor: of energy, for the space that is searched.
-        reward: limits and slopes.
     """
 
     def __init__(self, predictor: Predictor, reward: Reward) -> None:
@@ -42,13 +41,13 @@ class KnownCosts:
         columns = feature_columns(architectures)
         return self._predict(columns).energies_mj, np.asarray(columns["size_bytes"], np.float64)
 
-    def known(self, architecture: Architecture) -> Known:
+    def known(self, architecture: Architecture) -> TrialCosts:
         """Of one, with the size of the file that is really written."""
         columns = feature_columns([architecture])
         prediction = self._predict(columns)
         size_bytes = len(write_tflite(architecture, seed=0))
         energy_mj = float(prediction.energies_mj[0])
-        return Known(
+        return TrialCosts(
             energy_mj=energy_mj,
             energy_low_mj=float(prediction.low_mj[0]),
             energy_high_mj=float(prediction.high_mj[0]),

@@ -3,7 +3,7 @@
     SearchError
     ├── TransientError      worth a retry
     │   └── WorkerLost          a process that builds files ended before its work
-    └── StableError         stop and tell the person
+    └── StableError         stop and tell the user
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
@@ -31,7 +31,7 @@
         ├── WrongModel          a Keras model that is not that of the network expected
         └── ConversionFailed    the TFLite converter refuses a model
 
-The kind decides the policy. `hint` is the last line a person reads.
+The kind decides the policy. `hint` is the last line a user reads.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class SearchError(Exception):
 
     Args:
         problem: what is wrong, with the values seen.
-        hint: what the person can do next.
+        hint: what the user can do next.
     """
 
     def __init__(self, problem: str, hint: str) -> None:
@@ -57,117 +57,117 @@ class SearchError(Exception):
         return type(self), (self.problem, self.hint)
 
 
-class TransientError(SearchError):
+class TransientSearchError(SearchError):
     """A retry may help."""
 
 
-class StableError(SearchError):
+class StableSearchError(SearchError):
     """A retry will not help."""
 
 
-class WorkerLost(TransientError):
+class WorkerLost(TransientSearchError):
     """A process that builds files ended before its work was done."""
 
 
-class BadText(StableError):
+class BadText(StableSearchError):
     """A text or table of parameters describes no architecture."""
 
 
-class UnknownSpace(StableError):
+class UnknownSpace(StableSearchError):
     """No search space has this name."""
 
 
-class UnknownNetwork(StableError):
+class UnknownNetwork(StableSearchError):
     """No baseline has this name."""
 
 
-class UnknownEffort(StableError):
+class UnknownEffort(StableSearchError):
     """No effort has this name."""
 
 
-class UnknownReward(StableError):
+class UnknownReward(StableSearchError):
     """No preset of the reward has this name."""
 
 
-class UnknownAlgorithm(StableError):
+class UnknownAlgorithm(StableSearchError):
     """No search algorithm has this name."""
 
 
-class UnknownStopRule(StableError):
+class UnknownStopRule(StableSearchError):
     """No rule for stopping has this name."""
 
 
-class MissingPenalties(StableError):
+class MissingPenalties(StableSearchError):
     """An algorithm needs penalties that are known before training, and was given none."""
 
 
-class OutsideSpace(StableError):
+class OutsideSpace(StableSearchError):
     """The architecture is well formed, but the space does not contain it."""
 
 
-class BadList(StableError):
+class BadList(StableSearchError):
     """A file should list networks, and does not."""
 
 
-class WrongHash(StableError):
+class WrongHash(StableSearchError):
     """A hash is not that of the network that it stands beside."""
 
 
-class SpaceExhausted(StableError):
+class SpaceExhausted(StableSearchError):
     """More different architectures were asked for than the space holds."""
 
 
-class UnknownSettings(StableError):
+class UnknownSettings(StableSearchError):
     """A study was made by another version of this project."""
 
 
-class TrialMissing(StableError):
+class TrialMissing(StableSearchError):
     """No finished trial has this number, or its network's file is gone."""
 
 
-class StudyMissing(StableError):
+class StudyMissing(StableSearchError):
     """No study has this name."""
 
 
-class StorageUnusable(StableError):
+class StorageUnusable(StableSearchError):
     """The search engine's storage cannot be reached, or vanished."""
 
 
-class PredictorUnfit(StableError):
+class PredictorUnfit(StableSearchError):
     """There is no energy predictor, or it is one for another space."""
 
 
-class DataMissing(StableError):
+class DataMissing(StableSearchError):
     """A data set's file or folder is not there."""
 
 
-class DataBroken(StableError):
+class DataBroken(StableSearchError):
     """Files of a data set cannot be read."""
 
 
-class BadTrainings(StableError):
+class BadTrainings(StableSearchError):
     """A table of trainings is none, has too few, or does not go with what is asked."""
 
 
-class NothingChosen(StableError):
+class NothingChosen(StableSearchError):
     """A command was told to work on networks, and on none."""
 
 
-class BuildFailed(StableError):
+class BuildFailed(StableSearchError):
     """A model file cannot be written."""
 
 
-class BadModelFile(StableError):
+class BadModelFile(StableSearchError):
     """Bytes are no .tflite file, or not the file of the network expected."""
 
 
-class TrainingUnavailable(StableError):
+class TrainingUnavailable(StableSearchError):
     """TensorFlow and its companions are not installed, or do not load."""
 
 
-class WrongModel(StableError):
+class WrongModel(StableSearchError):
     """A Keras model is not that of the network expected."""
 
 
-class ConversionFailed(StableError):
+class ConversionFailed(StableSearchError):
     """The TFLite converter refuses a model."""

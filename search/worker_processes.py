@@ -28,8 +28,6 @@ class Companions:
     A context: its end waits for theirs, and where an error ends it (KeyboardInterrupt is one) it ends them at once.
 
     Args:
-        n: how many.
-        work: what each does.
         arguments: of `work`.
     """
 
@@ -66,7 +64,7 @@ class Companions:
 
 
 def is_companion() -> bool:
-    """Whether this process works alongside the one that a person started."""
+    """Whether this process works alongside the one that a user started."""
     return multiprocessing.parent_process() is not None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class Wrong(AssertionError):
+class WrongValue(AssertionError):
     """A value is wrong, and something in the input says so."""
 
 
 def hold(condition: object, what: str) -> None:
     """Raise Wrong unless the condition holds."""
     if not condition:
-        raise Wrong(what)
+        raise WrongValue(what)

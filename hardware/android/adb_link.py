@@ -100,7 +100,6 @@ class AdbLink:
     """One phone.
 
     Args:
-        clock: for waits.
         serial: which phone; None if exactly one is connected.
         host, port: of the adb server.
         make_client: makes clients of it; as `adbutils.AdbClient`.
@@ -134,9 +133,8 @@ class AdbLink:
         """Run a command line in the phone's shell, as root.
 
         Args:
-            command: shell text; whoever builds it quotes what it was given (`shlex.quote`).
+            command: shell text; the caller quotes what it was given (`shlex.quote`).
             check: raise if the exit code is not 0.
-            timeout_s: longest silence.
 
         Raises:
             AdbLost: the phone went away.

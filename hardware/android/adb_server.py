@@ -21,7 +21,6 @@ class AskingClient(adbutils.AdbClient):  # type: ignore[misc]
     """adbutils' client, but without a server it says so, and starts none.
 
     Args:
-        host, port: of the server.
         socket_timeout: longest silence, in seconds.
     """
 

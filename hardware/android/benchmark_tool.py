@@ -34,7 +34,6 @@ class ToolResult:
 
     Attributes:
         n_runs: inferences in the measured part, from `count=`.
-        latency_ms: their mean.
         latency_sd_ms: their standard deviation; 0 when the tool prints none.
     """
 
@@ -72,7 +71,6 @@ def read_output(output: str, exit_code: int) -> ToolResult | ToolFailure:
 
     Args:
         output: its stdout and stderr, in any dialect from TF 1.x to LiteRT.
-        exit_code: of its process.
     """
     text = output.replace("\r", "")
     complaint = next((line.strip() for line in text.splitlines() if _FAILURE.search(line.strip())), "")

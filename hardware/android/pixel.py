@@ -39,8 +39,6 @@ class Pixel:
     """One phone that is connected and rooted.
 
     Args:
-        link: to the phone.
-        clock: of the host.
         simulated: what `info.simulated` says.
 
     Raises:

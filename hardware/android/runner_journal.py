@@ -23,7 +23,6 @@ def read_report(device: str, archive: bytes) -> QueueReport:
     """The report of a window.
 
     Args:
-        device: for messages.
         archive: tar of the runner's folder: `journal` and `out/`.
 
     Raises:

@@ -92,7 +92,6 @@ class HvpmMeter:
     """One HVPM that is open.
 
     Args:
-        clock: for waits.
         limits: the profile's supply limits.
         serial: which unit; None if exactly one is plugged in.
         backend: a pyusb backend; None for the system's libusb.

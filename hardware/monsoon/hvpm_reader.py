@@ -31,9 +31,7 @@ class UsbRecording:
 
     Args:
         device: the pyusb device, sampling started after construction.
-        name: for messages.
         scale: the unit's calibration constants.
-        clock: stamps the start.
     """
 
     def __init__(self, device: Any, name: str, scale: HvpmScale, clock: Clock) -> None:
@@ -98,7 +96,7 @@ class UsbRecording:
         except usb.core.USBError as error:
             if not self._stopping.is_set():
                 self.fail(UsbLost(self._name, "read samples", str(error), "Check the meter's USB cable and power."))
-        except Exception as error:  # noqa: BLE001 (a thread has nobody to raise to: whoever waits asks `failure`)
+        except Exception as error:  # noqa: BLE001 (a thread has nobody to raise to: the waiting caller asks `failure`)
             self.fail(error)
 
     def _decode_new(self) -> None:

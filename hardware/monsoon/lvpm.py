@@ -59,7 +59,6 @@ class LvpmMeter:
     """One white box that is open.
 
     Args:
-        clock: for waits.
         limits: the profile's supply limits.
         port: path of its serial port.
         simulated: what `info.simulated` says.

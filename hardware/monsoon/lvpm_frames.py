@@ -146,7 +146,7 @@ def read_status(body: bytes) -> LvpmStatus:
 
 
 @dataclass(frozen=True)
-class Split:
+class FrameSplit:
     """A stretch of bytes cut into frames.
 
     Attributes:
@@ -160,7 +160,7 @@ class Split:
     n_used: int
 
 
-def split_frames(data: Bytes) -> Split:
+def split_frames(data: Bytes) -> FrameSplit:
     """Cut bytes (n,) into frames. What is cut depends on the bytes alone, not on where a chunk ends."""
     blocks: list[Bytes] = []
     n_bad = at = 0
@@ -177,7 +177,7 @@ def split_frames(data: Bytes) -> Split:
         if after == at:
             break
         n_bad, at = n_bad + 1, after
-    return Split(blocks, n_bad, at)
+    return FrameSplit(blocks, n_bad, at)
 
 
 def _n_good(data: Bytes, at: int, size: int) -> int:

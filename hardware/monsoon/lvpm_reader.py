@@ -30,7 +30,6 @@ class SerialRecording:
 
     Args:
         port: the open serial port, with a read timeout; sampling started after construction.
-        name: for messages.
         clock: stamps the start, and notices silence.
     """
 
@@ -96,14 +95,13 @@ class SerialRecording:
         except OSError as error:
             # pyserial's SerialException is an OSError; a vanished port raises either.
             self.fail(UsbLost(self._name, "read samples", str(error), _REPLUG))
-        except Exception as error:  # noqa: BLE001 (a thread has nobody to raise to: whoever waits asks `failure`)
+        except Exception as error:  # noqa: BLE001 (a thread has nobody to raise to: the waiting caller asks `failure`)
             self.fail(error)
 
     def answer(self, request: Callable[[], None], timeout_s: float) -> LvpmStatus:
         """Send a request for a status while sampling, and wait for it to come between the samples.
 
         Args:
-            request: sends it.
             timeout_s: real seconds, as a port's own timeout.
 
         Raises:

@@ -16,7 +16,6 @@ class SupplyGuard:
     """Checks values against the profile's limits and against what the meter can do.
 
     Args:
-        device: name for messages.
         limits: the profile's.
         meter_min_v, meter_max_v, meter_max_a: the meter's own range.
 

@@ -17,7 +17,6 @@ class SimulationSettings:
         paced: run with the computer's clock in place of virtual time.
         truth_path: file that gets a JSON line for each run's true energy; None for no file.
         faults: names of what goes wrong on purpose (hardware.sim.faults.catalogue).
-        fault_seed: decides when.
         fault_rate: share of windows that a fault strikes in; 0: each fault once, in the first start.
     """
 

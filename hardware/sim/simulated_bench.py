@@ -22,7 +22,6 @@ class SimulatedBench:
 
     Args:
         settings: seed, kernel table and so on.
-        constants: the physics.
 
     Attributes:
         world, phone, meter, adb_server: for tests that look behind the wire.

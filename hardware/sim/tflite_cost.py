@@ -99,9 +99,7 @@ def cost_of(
     """Time and power of one inference.
 
     Args:
-        work: the operators.
         constants: cost, power and scaling constants.
-        kernels: how kernels pad.
         freq_khz: the core's clock.
     """
     cost = constants.cost

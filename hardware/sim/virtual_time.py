@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Protocol
 
-# Long ago, so that many sessions, each on a day of its own, stay in the past of whoever looks.
+# Long ago, so that many sessions, each on a day of its own, stay in the past of every reader.
 EPOCH_UTC = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 # A stream that takes longer than this, in real seconds, has lost its reader: time goes on and the device overflows.
 _ABANDONED_S = 5.0

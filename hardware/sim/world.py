@@ -35,7 +35,6 @@ class Truth:
         started_utc_s, ended_utc_s: the measured runs, by the phone's wall clock.
         power_w: mean power of the whole phone, background wake-ups apart.
         latency_ms: mean time of an inference.
-        energy_mj: their product.
     """
 
     model_sha256: str
@@ -50,8 +49,6 @@ class World:
     """The coupled state of one simulated bench.
 
     Args:
-        time: virtual or paced.
-        constants: the physics.
         seed: of all randomness; two numbers, the bench's and the session's.
     """
 

@@ -134,7 +134,6 @@ def parse_records(packed: bytes, shown: str) -> list[Record]:
     """The same of bytes.
 
     Args:
-        packed: the whole file.
         shown: how messages name it.
     """
     if packed[:4] != _ZSTD_MAGIC[: len(packed[:4])]:

@@ -9,7 +9,7 @@
     ├── RecordingDamaged    its bytes are not those that were written, or make no sense
     └── ReplayDiverged      the drivers did something else than was recorded
 
-`hint` is the last line a person reads.
+`hint` is the last line a user reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ class TapeError(Exception):
     """A recording cannot be used.
 
     Args:
-        message: what is wrong.
         hint: what to do next.
     """
 

@@ -30,9 +30,6 @@ _HINT = (
 class Player:
     """One replay of one recording. Made by the thread whose commands are the main lane.
 
-    Args:
-        records: of the file.
-
     Raises:
         RecordingDamaged: events that make no sense.
 

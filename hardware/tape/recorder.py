@@ -34,7 +34,6 @@ class Recorder:
     """Writes one session. Made by the thread whose commands are the main lane.
 
     Args:
-        path: of the recording.
         session: what its first record says.
 
     Raises:
@@ -79,9 +78,6 @@ class Recorder:
         """Do something and keep what came of it, also if it was an error.
 
         Args:
-            kind: of event.
-            about: what identifies it.
-            act: does it.
             show: what to keep of the result: more of the head, and the payload.
             waits: a reader that is in here has dealt with everything it got.
         """

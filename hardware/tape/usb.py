@@ -133,7 +133,7 @@ class RecordedUsb(_Bus):
         )
         return _Device(dev.number, inner)
 
-    # Closing is left to whoever holds the last reference, so it has no place in the order of events.
+    # Closing is left to the code that holds the last reference, so it has no place in the order of events.
 
     def close_device(self, dev_handle: _Device) -> None:
         self._inner.close_device(dev_handle.inner)

@@ -62,7 +62,6 @@ def map_by_codes(trace: Trace, first: SyncCode, last: SyncCode) -> ClockMap:
     """The map that the two sync codes give.
 
     Args:
-        trace: the recording.
         first, last: the codes as the phone stamped them.
 
     Raises:

@@ -47,7 +47,6 @@ class PowerMean:
     Attributes:
         power_w: mean of the segments that were kept.
         power_se_w: its standard error, from the spread of those segments and the scatter of the calibrations.
-        n_samples: in the interval.
         n_segments, n_trimmed: all segments, and those left out as background wake-ups.
         trend_frac: change over the interval by a straight line, relative to the mean.
         dropped_frac: samples lost in the interval.
@@ -88,8 +87,6 @@ def mean_power(trace: Trace, interval: Interval, n_segments: int = N_SEGMENTS) -
     """Mean power over an interval, background wake-ups left out.
 
     Args:
-        trace: the recording.
-        interval: of it.
         n_segments: into which it is cut.
 
     Raises:
@@ -151,7 +148,6 @@ def idle_power(trace: Trace, gaps: list[Interval]) -> tuple[float, float]:
     """Idle power around a run and its standard error.
 
     Args:
-        trace: the recording.
         gaps: idle stretches before and after the run; each gives the median of ten parts.
 
     Raises:

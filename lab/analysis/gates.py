@@ -35,7 +35,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class WindowEvidence:
+class WindowQuality:
     """What holds for all runs of a window.
 
     Attributes:
@@ -46,7 +46,7 @@ class WindowEvidence:
 
 
 @dataclass(frozen=True)
-class RunEvidence:
+class RunQuality:
     """What is known of one run when it is judged.
 
     Attributes:
@@ -66,7 +66,7 @@ class RunEvidence:
     sag_v: float
 
 
-def judge(window: WindowEvidence, run: RunEvidence, profile: BenchProfile) -> list[Gate]:
+def judge(window: WindowQuality, run: RunQuality, profile: BenchProfile) -> list[Gate]:
     """All gates of a run."""
     limits = profile.gates
     power = run.power
@@ -104,7 +104,7 @@ def locked_frac(report: RunReport, freq_khz: int) -> float:
     return report.residency_s.get(freq_khz, 0.0) / total_s if total_s > 0 else 0.0
 
 
-def _coverage(run: RunEvidence) -> float:
+def _coverage(run: RunQuality) -> float:
     """Share of the measured time that inferences account for; above 1 it is turned over."""
     share = run.tool.n_runs * run.tool.latency_ms * 1e-3 / run.measured.duration_s
     return min(share, 1 / share)

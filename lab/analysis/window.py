@@ -27,7 +27,7 @@ from lab.analysis.energy import (
     idle_power,
     mean_power,
 )
-from lab.analysis.gates import Gate, RunEvidence, WindowEvidence, judge, verdict
+from lab.analysis.gates import Gate, RunQuality, WindowQuality, judge, verdict
 from lab.analysis.raw_window import RawWindow
 from lab.profile.profile import BenchProfile
 
@@ -134,8 +134,6 @@ def analyse(raw: RawWindow, profile: BenchProfile, trace: Trace | None = None) -
     """Derive everything from a raw window.
 
     Args:
-        raw: the window.
-        profile: its limits.
         trace: the samples, if they are decoded already.
 
     Raises:
@@ -146,7 +144,7 @@ def analyse(raw: RawWindow, profile: BenchProfile, trace: Trace | None = None) -
     if trace.over_current:
         raise WindowUnusable("the meter's over-current or thermal flag was set")
     clock, difference = _align(raw, report, trace)
-    window = WindowEvidence(difference)
+    window = WindowQuality(difference)
     intervals = {number: measured_interval(run, clock) for number, run in report.runs.items()}
     visits = [
         _visit(order, sha256, report, intervals, clock, trace, window, raw, profile)
@@ -211,7 +209,7 @@ def _visit(
     intervals: dict[int, Interval | None],
     clock: ClockMap,
     trace: Trace,
-    window: WindowEvidence,
+    window: WindowQuality,
     raw: RawWindow,
     profile: BenchProfile,
 ) -> Visit:
@@ -235,7 +233,7 @@ def _visit(
     energy = energy_of(power, idle, tool)
     usb_on, sag_v = _supply(trace, measured, raw.supply_v, profile.gates.max_usb_v)
     edge_ms = falling_edge_ms(trace, measured.end_s, (power.power_w + idle[0]) / 2)
-    gates = judge(window, RunEvidence(run, tool, measured, power, energy, edge_ms, usb_on, sag_v), profile)
+    gates = judge(window, RunQuality(run, tool, measured, power, energy, edge_ms, usb_on, sag_v), profile)
     outcome, reason = verdict(gates)
     return Visit(order, sha256, outcome, reason, run, tool, power, energy, tuple(gates))
 
@@ -260,7 +258,6 @@ def falling_edge_ms(trace: Trace, end_s: float, level_w: float) -> float | None:
     """From a moment to the fall of the power through `level_w` near it, in ms; None if it does not fall.
 
     Args:
-        trace: the recording.
         end_s: when the run should end.
         level_w: half way between running and idle.
     """

@@ -1,7 +1,7 @@
 """One campaign a meter and a phone: a lock file each, which the kernel frees when its holder dies.
 
 The file says who holds it: process, when that began, campaign. What a dead process has left written in it is told by
-whoever takes the lock over.
+the process that takes the lock over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hardware.clock import RealClock
 from lab.errors import BenchLocked
 
 if TYPE_CHECKING:
-    from hardware.discovery import Finders
+    from hardware.discovery import Discovery
     from lab.profile.profile import BenchProfile
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def locks_folder() -> Path:
     return Path(os.environ.get("LAB_LOCKS") or "/tmp/energy-lab-locks")
 
 
-def device_names(profile: BenchProfile, finders: Finders) -> list[str]:
+def device_names(profile: BenchProfile, finders: Discovery) -> list[str]:
     """The devices to be locked, by what is listed: asking a meter itself for its name would be too late.
 
     Every process has a simulated bench of its own, so of one only those devices are locked that its profile names.

@@ -37,7 +37,6 @@ class PowerWatch:
     Args:
         pulse_s: length of the pulse that ends a queue.
         gap_s: idle time between runs.
-        n_models: in the queue.
     """
 
     def __init__(self, pulse_s: float, gap_s: float, n_models: int) -> None:
@@ -58,7 +57,6 @@ class PowerWatch:
         """Take one glimpse.
 
         Args:
-            now_s: bench clock.
             glimpse: the newest of the recording.
         """
         if not glimpse.calibrated:

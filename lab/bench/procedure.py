@@ -59,7 +59,6 @@ class WindowRun:
 
     Attributes:
         raw: everything that the analysis needs; None if the window failed.
-        failure: why it failed.
         trace: its samples, decoded; None if the window failed.
         packets: what the meter had sent, kept also of a failed window.
         recoveries: what went wrong and was put right by itself.
@@ -83,7 +82,6 @@ def run_window(
 
     Args:
         bench: open, the phone prepared.
-        models: in order.
         profile: timing, flags and limits.
         watcher: told the seconds since USB was cut, about once a second.
 
@@ -91,7 +89,7 @@ def run_window(
         The window. A device that failed for the moment is in `failure`, with what was read until then.
 
     Raises:
-        StableError: something that a person must put right.
+        StableError: something that a user must put right.
     """
     run = WindowRun()
     run.times.started_s = bench.clock.now_s()
@@ -178,9 +176,7 @@ def unplugged(
     """The phone without USB; it is passed again at the end of the block, and the phone waited for.
 
     Args:
-        bench: open.
         profile: how long to wait.
-        times: gets the moments.
         recoveries: gets what had to be done to have the phone back.
     """
     clock = bench.clock

@@ -2,7 +2,7 @@
 
 phone   wait -> USB off and on -> the adb server reconnects -> the adb server is started anew -> stop with the reason
 meter   wait until it is plugged in again, open it anew, prove that its output is still where it was -> stop
-Each step that was needed is an incident in the record; what a person has to do is the hint of the last error.
+Each step that was needed is an incident in the record; what a user has to do is the hint of the last error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class Recovery:
 
     Attributes:
         kind: of error, its class.
-        detail: what was seen.
         action: what was done; the last step is the one that helped.
         lost_s: bench time that it took.
     """
@@ -95,7 +94,7 @@ def make_ready(bench: Bench, profile: BenchProfile) -> list[Recovery]:
         What had to be done.
 
     Raises:
-        HardwareError: it could not be done; a person has to look.
+        HardwareError: it could not be done; a user has to look.
     """
     recoveries = _meter_back(bench, profile)
     recoveries += wait_back(bench, profile.window.reconnect_timeout_s)
@@ -135,7 +134,7 @@ def _pass_usb(bench: Bench) -> None:
 
 
 def _prove_output(bench: Bench, wanted_v: float) -> None:
-    """A meter that has lost its power too comes back with its output off: the phone has died, a person must look."""
+    """A meter that has lost its power too comes back with its output off: the phone has died, a user must look."""
     found_v = bench.meter.output_v()
     if abs(found_v - wanted_v) > _SAME_V:
         raise MeterFault(
@@ -146,6 +145,6 @@ def _prove_output(bench: Bench, wanted_v: float) -> None:
         )
 
 
-def stops_for_a_person(error: HardwareError) -> str:
+def stops_for_user(error: HardwareError) -> str:
     """What an incident says of an error that ends the campaign."""
-    return "stopped" if isinstance(error, TransientError) else "stopped for a person"
+    return "stopped" if isinstance(error, TransientError) else "stopped for a user"

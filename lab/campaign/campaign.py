@@ -18,19 +18,19 @@ from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
 from db.evidence import sessions_of
 from db.queries import count_sessions, incidents, list_campaigns, progress
-from db.record_faults import struck
+from db.record_faults import with_record_faults
 from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
 from db.tasks import peek, reopen, revive
 from hardware.bench import open_bench
 from hardware.clock import RealClock
-from hardware.discovery import real_finders
+from hardware.discovery import real_discovery
 from lab.bench.lock import device_names, locked, locked_file
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.provenance import this_process
 from lab.campaign.recording import recorded_session
-from lab.campaign.session import BenchSession
-from lab.campaign.state import history_of
+from lab.campaign.session import MeasuringSession
+from lab.campaign.state import state_of
 from lab.campaign.steps import Observer, step_of
 from lab.campaign.task_queue import CampaignPlan, CampaignWork
 from lab.errors import MixedConditions
@@ -56,9 +56,7 @@ def measure(
     Args:
         db: the record; a campaign of the plan's name is continued.
         profile: which bench, and what is good enough.
-        plan: what.
         observe: told where the campaign is.
-        should_stop: asked between windows.
         record: file that keeps everything that crosses the wire (docs/reference/recording.md).
         retry_failed: models that failed get a fresh start.
 
@@ -68,7 +66,7 @@ def measure(
     with ExitStack() as stack:
         db = stack.enter_context(_struck(db, profile, plan))
         holder = f"campaign {plan.name}"
-        # Beside the database: whoever can reach it must see the lock.
+        # Beside the database: every process that can reach it must see the lock.
         stack.enter_context(
             locked_file(db.files_dir / f"{_as_file_name(plan.name)}.lock", f"campaign {plan.name}", holder)
         )
@@ -89,7 +87,7 @@ def measure(
         _check_conditions(campaign, profile)
         observe(step_of(db, campaign, "preparing the tasks", 0.0))
         add_tasks(db, campaign.campaign_id, plan.tasks)
-        # The lock is ours, so whoever of this computer has a session open here is dead.
+        # The lock is ours, so any process of this computer with an open session here is dead.
         recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
         _check_size(db, campaign, plan)
         _reopen_imprecise(db, campaign, profile)
@@ -101,15 +99,15 @@ def measure(
         observe(step_of(db, campaign, "opening the bench", 0.0))
         session_number = count_sessions(db, campaign.campaign_id)
         # Before anything is opened: opening a meter stops its sampling, which may be another campaign's.
-        stack.enter_context(locked(device_names(profile, real_finders()), holder))
-        provenance, history = this_process(), history_of(db, campaign)
+        stack.enter_context(locked(device_names(profile, real_discovery()), holder))
+        provenance, history = this_process(), state_of(db, campaign)
         tape = None
         if record is not None:
             tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance, history))
         bench = stack.enter_context(open_bench(profile.bench_settings(session_number), tape.recorder if tape else None))
         work = partial(CampaignWork, db, profile, plan, campaign, db.files_dir / "models")
         note = tape.note if tape else _keep_nothing
-        BenchSession(db, profile, campaign, bench, work, observe, should_stop, provenance, history, note).run()
+        MeasuringSession(db, profile, campaign, bench, work, observe, should_stop, provenance, history, note).run()
     return campaign
 
 
@@ -126,7 +124,7 @@ def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> Abstract
         return nullcontext(db)
     # The rate is that of all faults together; each that hits the record has its share.
     rate = simulated.fault_rate / max(1, len(simulated.faults))
-    return struck(db, simulated.faults, simulated.fault_seed + n_starts, rate)
+    return with_record_faults(db, simulated.faults, simulated.fault_seed + n_starts, rate)
 
 
 def _phone_was_kept(db: Database, campaign: CampaignRow) -> bool:

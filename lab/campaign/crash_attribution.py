@@ -19,7 +19,7 @@ PHONE_DIED = "phone_died"
 
 
 @dataclass(frozen=True)
-class Blame:
+class CrashAttribution:
     """What becomes of a model under which the phone died.
 
     Attributes:
@@ -37,7 +37,6 @@ def died_under(phone: Phone, boot_id: str, tasks: Sequence[TaskRow], error: Wind
     """The model that ran as the phone restarted; None if it did not restart, or if a canary ran.
 
     Args:
-        phone: back on adb.
         boot_id: of the phone before the window.
         tasks: of the window, in the order of its queue.
         error: why the window is of no use.
@@ -52,18 +51,17 @@ def died_under(phone: Phone, boot_id: str, tasks: Sequence[TaskRow], error: Wind
     return task if restarted and task.role != "canary" else None
 
 
-def blame(task: TaskRow, incident: IncidentSpec, deaths: Iterable[str]) -> Blame:
+def attribute_crash(task: TaskRow, incident: IncidentSpec, deaths: Iterable[str]) -> CrashAttribution:
     """Blame a model.
 
     Args:
-        task: of the model.
         incident: of the window, as for any other reason.
         deaths: details of the campaign's incidents of this kind so far.
     """
     detail = f"the phone restarted while it ran model {task.ordinal + 1} of the campaign"
     incident = replace(incident, kind=PHONE_DIED, detail=detail)
     if detail not in deaths:
-        return Blame(task, incident, None)
+        return CrashAttribution(task, incident, None)
     failure = "it restarts the phone: twice the phone died while it ran"
     update = TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure)
-    return Blame(task, replace(incident, action="the model is left out"), update)
+    return CrashAttribution(task, replace(incident, action="the model is left out"), update)

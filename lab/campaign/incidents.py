@@ -31,7 +31,6 @@ def read_incidents(
     """The incidents that are wanted, in the order of their campaigns and of time.
 
     Args:
-        db: the record.
         campaign, kind, session: only those of this campaign, of this kind, of this start; None for all.
         last: only so many, the last of the list.
 

@@ -1,4 +1,4 @@
-"""The model files of a campaign: built ahead of the bench by a worker process, or a person's own."""
+"""The model files of a campaign: built ahead of the bench by a worker process, or a user's own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class ModelBuilder:
     not wait. A file that is asked for out of order is built at once.
 
     Args:
-        architectures: texts in order.
         seed: of the random weights.
         folder: where the files go.
     """
@@ -72,7 +71,7 @@ class ModelBuilder:
                 if self._stopping.is_set():
                     return
             self._finished.put(None)
-        except Exception as error:  # noqa: BLE001 (handed to whoever asks for a file)
+        except Exception as error:  # noqa: BLE001 (raised where a file is asked for)
             self._finished.put(error)
 
     def model(self, text: str) -> ReadyModel:
@@ -127,7 +126,7 @@ def listed_architectures(path: Path) -> list[Architecture]:
 
 
 def own_models(folder: Path) -> list[ReadyModel]:
-    """A person's .tflite files, by name.
+    """A user's .tflite files, by name.
 
     Raises:
         ModelsError: no folder, no files, or files that are not .tflite models; all are named.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from lab.campaign.steps import Observer, Step
+from lab.campaign.steps import CampaignStep, Observer
 
 
 @contextmanager
@@ -23,12 +23,12 @@ def shown_progress(as_json: bool) -> Iterator[Observer]:
         yield _PlainLines().see
 
 
-def _json_line(step: Step) -> None:
+def _json_line(step: CampaignStep) -> None:
     if step.doing != "measuring":
         sys.stderr.write(json.dumps(asdict(step)) + "\n")
 
 
-def useful_share(step: Step) -> float:
+def useful_share(step: CampaignStep) -> float:
     """Share of the bench time that sampled inferences."""
     return step.useful_s / step.bench_s if step.bench_s > 0 else 0.0
 
@@ -36,7 +36,7 @@ def useful_share(step: Step) -> float:
 class _PlainLines:
     """A line whenever a window is done."""
 
-    def see(self, step: Step) -> None:
+    def see(self, step: CampaignStep) -> None:
         if step.doing in ("preparing the tasks", "opening the bench", "window done"):
             mark = "SIMULATED  " if step.simulated else ""
             sys.stderr.write(
@@ -71,7 +71,7 @@ def _bars() -> Iterator[Observer]:
     with Progress(*columns, console=console, refresh_per_second=4, speed_estimate_period=300) as bars:
         bar = bars.add_task("measuring", total=None, note="")
 
-        def see(step: Step) -> None:
+        def see(step: CampaignStep) -> None:
             mark = "[yellow]SIMULATED[/] " if step.simulated else ""
             doing = f"{step.doing}, {step.window_s:.0f} s of this window" if step.window_s else step.doing
             note = f"{doing}; {step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling"

@@ -22,7 +22,7 @@ from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder
 from lab.campaign.provenance import Provenance
-from lab.campaign.state import History
+from lab.campaign.state import CampaignState
 from lab.errors import UsageError
 from lab.profile.profile import BenchProfile, parse_profile
 
@@ -69,7 +69,7 @@ def recorded_session(
     profile: BenchProfile,
     campaign: CampaignRow,
     provenance: Provenance,
-    history: History,
+    history: CampaignState,
 ) -> Iterator[SessionTape]:
     """Record what happens in the block; the file is in its place at the end, also of a session that failed.
 
@@ -90,7 +90,7 @@ def recorded_session(
 
 
 def _first_record(
-    profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, history: History
+    profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, history: CampaignState
 ) -> dict[str, Any]:
     spec = fields_of(campaign, "campaign_id") | {"created_utc": campaign.created_utc.isoformat()}
     return {
@@ -135,7 +135,7 @@ class RecordedSession:
     profile: BenchProfile
     campaign: CampaignSpec
     provenance: Provenance
-    history: History
+    history: CampaignState
     windows: tuple[tuple[TaskSpec, ...], ...]
     rows: SessionRows
 
@@ -150,7 +150,6 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
 
     Args:
         first: head of the first record.
-        notes: names and contents.
 
     Raises:
         RecordingDamaged: it does not say what a recording says.
@@ -174,13 +173,13 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
     return RecordedSession(replace(profile, precision=precision), campaign, provenance, history, windows, rows)
 
 
-def _history(found: Mapping[str, Any]) -> History:
+def _history(found: Mapping[str, Any]) -> CampaignState:
     latencies_ms = {
         int(n): tuple(float(known_ms) for known_ms in known) for n, known in found["canary_latencies_ms"].items()
     }
     if not all(known_ms > 0 and math.isfinite(known_ms) for known in latencies_ms.values() for known_ms in known):
         raise ValueError("a canary's latency is none")
-    return History(latencies_ms, tuple(str(detail) for detail in found["deaths"]))
+    return CampaignState(latencies_ms, tuple(str(detail) for detail in found["deaths"]))
 
 
 def _checked_rows(rows: Any) -> SessionRows:

@@ -1,4 +1,4 @@
-"""What a person wants measured, as the plan of a campaign: sampled or listed architectures, files, finalists."""
+"""What a user wants measured, as the plan of a campaign: sampled or listed architectures, files, finalists."""
 
 from __future__ import annotations
 
@@ -19,18 +19,15 @@ from search.studies.files import networks_dir
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasureRequest:
     """The options of `lab measure` that say what to measure; one of the first four is given.
 
-    Args:
-        n: sampled architectures.
-        folder: a person's own files.
+    Attributes:
+        folder: a user's own files.
         listed: a list of architectures.
         study: of a search, whose `top` best trained networks are measured.
         top: how many of a study.
-        space: to sample from.
         seed: of the sampling, the weights and the order.
-        name: of the campaign.
         repeats: how often each model is visited at least.
     """
 
@@ -45,11 +42,10 @@ class Wanted:
     repeats: int = 1
 
 
-def plan_of(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignPlan:
+def plan_of(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
     """The plan.
 
     Args:
-        wanted: what.
         profile: of the bench; it names the campaign and says how many canaries there are.
         db: the record that holds the study.
 
@@ -70,7 +66,7 @@ def plan_of(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignPlan:
     return replace(plan, tasks=(*canaries, *tasks))
 
 
-def _plan_of_source(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignPlan:
+def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
     sources = {"--n": wanted.n, "--models": wanted.folder, "--architectures": wanted.listed, "--study": wanted.study}
     given = [option for option, value in sources.items() if value is not None]
     if len(given) > 1:
@@ -102,7 +98,7 @@ def _plan_of_source(wanted: Wanted, profile: BenchProfile, db: str) -> CampaignP
     return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", f"{space.name}{SAMPLED}{seed}", wanted)
 
 
-def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted: Wanted) -> CampaignPlan:
+def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted: MeasureRequest) -> CampaignPlan:
     return CampaignPlan(
         name=wanted.name or name,
         source="sampled",
@@ -113,7 +109,9 @@ def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted:
     )
 
 
-def _of_files(ready: Sequence[ReadyModel], name: str, source: str, wanted: Wanted, share: float) -> CampaignPlan:
+def _of_files(
+    ready: Sequence[ReadyModel], name: str, source: str, wanted: MeasureRequest, share: float
+) -> CampaignPlan:
     return CampaignPlan(
         name=wanted.name or name,
         source="models",

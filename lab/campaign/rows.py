@@ -105,10 +105,8 @@ def flaws(run: WindowRun, usb_max_v: float, usb_limit_v: float, at_utc: datetime
     """What was not as it should be in a window, whatever became of it: samples lost, USB on between the sync codes.
 
     Args:
-        run: the window.
         usb_max_v: highest voltage on USB between the sync codes; 0 if that is not known.
         usb_limit_v: from which voltage on USB counts as on.
-        at_utc: now.
     """
     found = []
     if run.n_dropped:

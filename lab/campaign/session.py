@@ -33,14 +33,14 @@ from lab.analysis.energy import ANALYSIS_VERSION
 from lab.analysis.raw_window import pack, pack_failed
 from lab.analysis.window import AnalysedWindow, WindowUnusable, analyse, bench_trouble, distrusted
 from lab.bench.procedure import WindowRun, run_window
-from lab.bench.recovery import make_ready, stops_for_a_person
-from lab.campaign.crash_attribution import PHONE_DIED, blame, died_under
+from lab.bench.recovery import make_ready, stops_for_user
+from lab.campaign.crash_attribution import PHONE_DIED, attribute_crash, died_under
 from lab.campaign.equipment import check_equipment, put_tool, session_spec
 from lab.campaign.provenance import Provenance
 from lab.campaign.recording import window_note
 from lab.campaign.rows import energy_row, flaws, incident_of, visit_spec, window_measures
-from lab.campaign.state import History
-from lab.campaign.steps import Observer, Step, step_of
+from lab.campaign.state import CampaignState
+from lab.campaign.steps import CampaignStep, Observer, step_of
 from lab.campaign.task_queue import Work
 from lab.campaign.tasks import VisitNoiseEstimate, decide, noise_estimate
 from lab.errors import CampaignStopped
@@ -55,7 +55,7 @@ Note = Callable[[str, Mapping[str, Any]], None]
 """Keeps something in a recording, under a name."""
 
 
-class BenchSession:
+class MeasuringSession:
     """One start of the bench by this process.
 
     Args:
@@ -74,7 +74,7 @@ class BenchSession:
         observe: Observer,
         should_stop: Callable[[], bool],
         provenance: Provenance,
-        history: History,
+        history: CampaignState,
         note: Note = lambda name, content: None,
     ) -> None:
         self._db, self._profile, self._campaign = db, profile, campaign
@@ -167,7 +167,7 @@ class BenchSession:
                 self._incident(recovery.kind, recovery.detail, recovery.action, recovery.lost_s)
             self._boot_id = bench.phone.boot_id()
         except HardwareError as error:
-            self._incident(type(error).__name__, str(error), stops_for_a_person(error))
+            self._incident(type(error).__name__, str(error), stops_for_user(error))
             raise
         self._is_ready = True
 
@@ -188,7 +188,7 @@ class BenchSession:
             run = run_window(self._bench, queue, self._profile, lambda s: self._show("measuring", s))
         except HardwareError as error:
             incident = IncidentSpec(
-                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action=stops_for_a_person(error)
+                at_utc=clock.utc(), kind=type(error).__name__, detail=str(error), action=stops_for_user(error)
             )
             fail_window(self._db, window_id, "failed", str(error), clock.utc(), incidents=[incident])
             raise
@@ -307,7 +307,7 @@ class BenchSession:
         blamed = None
         if suspect is not None:
             known = [i.detail for i in incidents(self._db, self._campaign.campaign_id) if i.kind == PHONE_DIED]
-            blamed = blame(suspect, incident, [*self._history.deaths, *known])
+            blamed = attribute_crash(suspect, incident, [*self._history.deaths, *known])
             incident = blamed.incident
             if blamed.update is not None:
                 # It explains the windows that failed: they say nothing of the bench.
@@ -351,7 +351,7 @@ class BenchSession:
             self._last_step = step_of(self._db, self._campaign, doing, 0.0)
         last = self._last_step
         self._observe(
-            Step(
+            CampaignStep(
                 doing,
                 last.n_done,
                 last.n_failed,

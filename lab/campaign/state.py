@@ -16,7 +16,7 @@ from lab.campaign.crash_attribution import PHONE_DIED
 
 
 @dataclass(frozen=True)
-class History:
+class CampaignState:
     """Of a campaign so far.
 
     Attributes:
@@ -28,11 +28,11 @@ class History:
     deaths: tuple[str, ...] = ()
 
 
-def history_of(db: Database, campaign: CampaignRow) -> History:
+def state_of(db: Database, campaign: CampaignRow) -> CampaignState:
     """What the record knows of a campaign now."""
     latencies_ms = defaultdict[int, list[float]](list)
     for point in canary_points(db, campaign.campaign_id):
         if point.window_state == "done" and point.outcome in ("accepted", "marginal"):
             latencies_ms[point.ordinal].append(point.latency_ms)
     deaths = tuple(i.detail for i in incidents(db, campaign.campaign_id) if i.kind == PHONE_DIED)
-    return History({canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}, deaths)
+    return CampaignState({canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}, deaths)

@@ -44,7 +44,6 @@ class CampaignStatus:
         left_s: bench seconds until all are settled, at the pace so far; NaN before the first is settled.
         noise: between visits of one architecture.
         last_incidents: the newest, newest first.
-        next_command: what to type.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a campaign is, step by step, for whoever shows it."""
+"""Where a campaign is, step by step, for display."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from db.rows import CampaignRow
 
 
 @dataclass(frozen=True)
-class Step:
-    """Where a campaign is, for whoever shows it.
+class CampaignStep:
+    """Where a campaign is, for display.
 
     Attributes:
-        doing: one phrase.
-        n_done, n_failed, n_tasks: architectures.
         bench_s, useful_s, window_s: bench time in all, share of it that sampled inferences, and of this window.
-        simulated: the bench is.
     """
 
     doing: str
@@ -31,13 +28,13 @@ class Step:
     simulated: bool
 
 
-Observer = Callable[[Step], None]
+Observer = Callable[[CampaignStep], None]
 
 
-def step_of(db: Database, campaign: CampaignRow, doing: str, window_s: float) -> Step:
+def step_of(db: Database, campaign: CampaignRow, doing: str, window_s: float) -> CampaignStep:
     """The step that a campaign is at, by its record."""
     now = progress(db, campaign.campaign_id)
-    return Step(
+    return CampaignStep(
         doing,
         now.n_tasks.get("done", 0),
         now.n_tasks.get("failed", 0),

@@ -22,7 +22,7 @@ class CampaignPlan:
 
     Attributes:
         tasks: architectures or files, and canaries.
-        own_models: a person's files by hash; empty for sampled architectures.
+        own_models: a user's files by hash; empty for sampled architectures.
         seed: of sampling, of weights and of the order in windows.
     """
 
@@ -85,7 +85,7 @@ class CampaignWork:
         """The file, built if it is that of an architecture.
 
         Raises:
-            CampaignStopped: a person's file is no longer there.
+            CampaignStopped: a user's file is no longer there.
             SearchError: it could not be built.
         """
         if task.architecture is not None:

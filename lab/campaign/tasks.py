@@ -28,10 +28,7 @@ def sampled_tasks(n: int, seed: int, repeat_frac: float, space: Space = AUDIO_2D
     """Tasks for n architectures drawn uniformly; the first k are the same for every n, so a campaign can grow.
 
     Args:
-        n: architectures.
-        seed: of the draw.
         repeat_frac: share that is visited twice from the start, to learn the noise between visits.
-        space: to draw from.
     """
     return architecture_tasks(space.sample_unique(n, seed), seed, repeat_frac)
 
@@ -51,7 +48,7 @@ def architecture_tasks(architectures: Sequence[Architecture], seed: int, repeat_
 
 
 def model_tasks(models: Sequence[ReadyModel], seed: int, repeat_frac: float) -> list[TaskSpec]:
-    """Tasks for a person's own files, in the order given."""
+    """Tasks for a user's own files, in the order given."""
     twice = _repeated(len(models), seed, repeat_frac)
     return [
         TaskSpec(role="architecture", ordinal=i, n_wanted=2 if twice[i] else 1, model=model.spec)
@@ -131,8 +128,6 @@ def decide(
     Args:
         task: as it was claimed; this window is its attempt number n_attempts + 1.
         energies: of its accepted and marginal visits, this window's included.
-        noise: between visits.
-        precision: the target.
         failure: what the tool said if it failed on the model in this window, else None.
     """
     attempts = task.n_attempts + 1

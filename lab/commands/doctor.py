@@ -32,13 +32,13 @@ def doctor(
 
     Exit codes: 0 nothing failed; 3 something did.
     """
-    from lab.doctor.host import Examination, examine, real_probes, udev_rule
+    from lab.doctor.host import DoctorRequest, examine, real_probes, udev_rule
     from lab.errors import BENCH_UNAVAILABLE
 
     if rule:
         typer.echo(udev_rule(), nl=False)
         return
-    checks = examine(Examination(bench, db, passthrough), real_probes())
+    checks = examine(DoctorRequest(bench, db, passthrough), real_probes())
     if json_output:
         import json
         from dataclasses import asdict

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lab.review.export import Exported
+    from lab.review.export import ExportResult
 
 
 def export(
@@ -34,7 +34,7 @@ def export(
     typer.echo(f"{_described(exported)} to {'stdout' if out == '-' else out}", err=True)
 
 
-def _described(exported: Exported) -> str:
+def _described(exported: ExportResult) -> str:
     rows = f"{exported.n_rows:,} rows of {len(exported.columns)} columns"
     if exported.n_simulated == exported.n_rows:
         return f"{rows}, all SIMULATED,"

@@ -77,13 +77,13 @@ def fit_rf(
     Exit codes: 0 done; 2 wrong usage, or rows that nothing can be learnt from; 5 database unusable; 70 a defect;
     130 interrupted, nothing written.
     """
-    from lab.commands.fit_rf_options import Source, database_rows, make_plan, table_rows
+    from lab.commands.fit_rf_options import RowSource, database_rows, make_plan, table_rows
     from lab.commands.fit_rf_report import print_report
     from predictor.artefact import check_output
     from predictor.report import make_report, plain
 
     check_output(out)
-    source = Source(
+    source = RowSource(
         db, campaign, phone, tuple(only or ()), tuple(mix or ()), target, feature_set,
         table, features, group, latency, categorical, unit, analysis_version,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a person typed after `lab fit-rf`, turned into rows and a plan."""
+"""What a user typed after `lab fit-rf`, turned into rows and a plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Source:
+class RowSource:
     """Where the rows come from, as typed; see the options of `lab fit-rf`."""
 
     db: str
@@ -51,7 +51,7 @@ def make_plan(
     """
     from predictor.models import BOOSTING, FOREST, recipe_named
     from predictor.report import FitPlan
-    from predictor.two_stage import Budget
+    from predictor.two_stage import MeasurementBudget
 
     if not energy_from_latency:
         if n_latencies is not None or n_energies is not None:
@@ -60,7 +60,7 @@ def make_plan(
     if compare:
         raise UsageError("--compare and --energy-from-latency exclude each other.", "Leave one of them out.")
     everything = 10**9
-    budget = Budget(n_latencies or everything, n_energies or everything)
+    budget = MeasurementBudget(n_latencies or everything, n_energies or everything)
     # Latencies repeat well, so there the model that learns most from many rows is worth having.
     return FitPlan(recipe_named(model or BOOSTING.name).name, seed, False, budget, n_threads())
 
@@ -84,7 +84,7 @@ def make_selection(campaign: str | None, phone: str | None, only: tuple[str, ...
     return Selection(campaign, wanted, mix)
 
 
-def database_rows(source: Source, plan: FitPlan) -> tuple[Measurements, FitPlan]:
+def database_rows(source: RowSource, plan: FitPlan) -> tuple[Measurements, FitPlan]:
     """The rows of a database, and the plan with the paper's columns to compare with.
 
     Raises:
@@ -110,8 +110,8 @@ def database_rows(source: Source, plan: FitPlan) -> tuple[Measurements, FitPlan]
     return rows, replace(plan, paper_features=papers)
 
 
-def table_rows(source: Source, plan: FitPlan) -> Measurements:
-    """The rows of a person's own table.
+def table_rows(source: RowSource, plan: FitPlan) -> Measurements:
+    """The rows of a user's own table.
 
     Raises:
         UsageError: --features or --target is missing, or an option belongs to a database.

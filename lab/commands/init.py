@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 
-class Lock(StrEnum):
+class LockName(StrEnum):
     """Core and clock to measure at."""
 
     COOL = "cool"
@@ -18,19 +18,19 @@ class Lock(StrEnum):
 
 def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a profile that is there.")] = False,
-    lock: Annotated[Lock, typer.Option("--lock", help="Core and clock to measure at.")] = Lock.COOL,
+    lock: Annotated[LockName, typer.Option("--lock", help="Core and clock to measure at.")] = LockName.COOL,
     meter_serial: Annotated[
         str | None, typer.Option("--meter-serial", help="Which meter: serial number, or serial port of an LVPM.")
     ] = None,
     phone_serial: Annotated[str | None, typer.Option("--phone-serial", help="Which phone.")] = None,
 ) -> None:
     """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses."""
-    from hardware.discovery import real_finders
+    from hardware.discovery import real_discovery
     from lab.profile.profile import profiles_folder
-    from lab.profile.setup import Wishes, set_up_bench
+    from lab.profile.setup import SetupRequest, set_up_bench
 
-    wishes = Wishes(lock.value, meter_serial, phone_serial, force)
-    written = set_up_bench(profiles_folder(), wishes, real_finders())
+    wishes = SetupRequest(lock.value, meter_serial, phone_serial, force)
+    written = set_up_bench(profiles_folder(), wishes, real_discovery())
     for note in written.notes:
         typer.echo(note, err=True)
     typer.echo(f"{written.meter.shown}, phone {written.phone or 'not named'}, lock {lock.value}", err=True)

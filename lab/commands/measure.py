@@ -1,4 +1,4 @@
-"""`lab measure`: measure the energy of sampled architectures, or of a person's own models."""
+"""`lab measure`: measure the energy of sampled architectures, or of a user's own models."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measure(
     from lab.campaign import campaign as campaigns
     from lab.campaign.progress import shown_progress
     from lab.campaign.recording import check_recordable
-    from lab.campaign.request import Wanted, plan_of
+    from lab.campaign.request import MeasureRequest, plan_of
     from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
     from lab.profile.profile import load_profile
 
@@ -83,7 +83,7 @@ def measure(
         profile = profile.with_faults([name.strip() for name in fault.split(",")], fault_seed, fault_rate)
     if precision is not None:
         profile = profile.with_precision(precision)
-    wanted = Wanted(n, models, architectures, study, top, space, seed, campaign, repeats)
+    wanted = MeasureRequest(n, models, architectures, study, top, space, seed, campaign, repeats)
     plan = plan_of(wanted, profile, db)
     check_space(plan, profile, db)
     if record is not None:

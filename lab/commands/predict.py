@@ -12,7 +12,7 @@ import typer
 from lab.commands.fit_rf import DEFAULT_FOLDER
 
 if TYPE_CHECKING:
-    from lab.prediction.request import Asked
+    from lab.prediction.request import PredictionRequest
     from predictor.artefact import SavedPredictor
     from predictor.predictor import Prediction
 
@@ -60,7 +60,7 @@ def predict(
         typer.echo(f"All {len(rows):,} written to {out}", err=True)
 
 
-def _rows(asked: Asked, prediction: Prediction) -> list[dict[str, Any]]:
+def _rows(asked: PredictionRequest, prediction: Prediction) -> list[dict[str, Any]]:
     name = prediction.target.name
     columns = (prediction.values, prediction.low, prediction.high, prediction.outside)
     return [
@@ -106,7 +106,7 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
 
 
-def _print(saved: SavedPredictor, asked: Asked, prediction: Prediction) -> None:
+def _print(saved: SavedPredictor, asked: PredictionRequest, prediction: Prediction) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

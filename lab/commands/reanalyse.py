@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from db.database import Database
-    from lab.review.reanalysis import Reanalysed
+    from lab.review.reanalysis import WindowReanalysis
 
 
 def reanalyse(
@@ -75,7 +75,7 @@ def _list(database: Database, as_json: bool) -> None:
         typer.echo(f"analysis {row['version']}: {row['made']}{visits}")
 
 
-def _report(database: Database, version: int, done: list[Reanalysed], as_json: bool) -> None:
+def _report(database: Database, version: int, done: list[WindowReanalysis], as_json: bool) -> None:
     from db.queries import list_campaigns
     from lab.review.analysis_changes import changes_of
 

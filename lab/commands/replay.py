@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lab.review.replay import Replayed
-    from lab.review.row_comparison import Comparison, EnergyShift
+    from lab.review.replay import ReplayResult
+    from lab.review.row_comparison import EnergyShift, RowComparison
 
 _SHOWN_DIFFERENCES = 20
 
@@ -64,7 +64,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _as_json(replayed: Replayed, comparison: Comparison, shifts: list[EnergyShift]) -> dict[str, Any]:
+def _as_json(replayed: ReplayResult, comparison: RowComparison, shifts: list[EnergyShift]) -> dict[str, Any]:
     return {
         "simulated": replayed.recorded.campaign.simulated,
         "campaign": replayed.recorded.campaign.name,
@@ -77,7 +77,7 @@ def _as_json(replayed: Replayed, comparison: Comparison, shifts: list[EnergyShif
     }
 
 
-def _show_windows(replayed: Replayed, file: Path) -> None:
+def _show_windows(replayed: ReplayResult, file: Path) -> None:
     recorded = replayed.recorded
     mark = "SIMULATED bench: " if recorded.campaign.simulated else ""
     typer.echo(f"{mark}session of campaign {recorded.campaign.name}, recorded {recorded.started_utc}, from {file}")
@@ -90,7 +90,7 @@ def _show_windows(replayed: Replayed, file: Path) -> None:
         )
 
 
-def _show_comparison(comparison: Comparison) -> None:
+def _show_comparison(comparison: RowComparison) -> None:
     tables = ", ".join(f"{table} {n} of {n + comparison.n_unequal[table]}" for table, n in comparison.n_equal.items())
     typer.echo(f"  equal bit for bit: {tables}")
     for difference in comparison.differences[:_SHOWN_DIFFERENCES]:

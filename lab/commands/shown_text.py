@@ -1,4 +1,4 @@
-"""Text from a record as a person may see it: a name that would talk to the terminal or to rich only shows itself."""
+"""Text from a record as a user may see it: a name that would talk to the terminal or to rich only shows itself."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from db.database import open_database
-from hardware.discovery import Finders, real_finders
+from hardware.discovery import Discovery, real_discovery
 from hardware.errors import HardwareError
 from lab.bench.lock import device_names, locked
 from lab.doctor.check import Check, attempt
@@ -41,7 +41,7 @@ _OWN_DEVICES = "the SIMULATED bench brings its own"
 
 
 @dataclass(frozen=True)
-class Examination:
+class DoctorRequest:
     """What to look at.
 
     Attributes:
@@ -66,7 +66,7 @@ class Probes:
         rules_folders: where udev reads rules.
     """
 
-    finders: Finders
+    finders: Discovery
     has_libusb: Callable[[], bool]
     open_bench: Callable[[BenchSettings], AbstractContextManager[Bench]]
     rules_folders: Sequence[Path]
@@ -75,7 +75,7 @@ class Probes:
 def real_probes() -> Probes:
     """The probes of this computer."""
     folders = tuple(Path(base) / "udev/rules.d" for base in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
-    return Probes(real_finders(), _has_libusb, _open_bench, folders)
+    return Probes(real_discovery(), _has_libusb, _open_bench, folders)
 
 
 def _open_bench(settings: BenchSettings) -> AbstractContextManager[Bench]:
@@ -86,11 +86,11 @@ def _open_bench(settings: BenchSettings) -> AbstractContextManager[Bench]:
 
 
 def udev_rule() -> str:
-    """The udev rule that lets a person without root use the meter."""
+    """The udev rule that lets a user without root use the meter."""
     return importlib.resources.files("lab.doctor").joinpath(RULE_NAME).read_text(encoding="utf-8")
 
 
-def examine(what: Examination, probes: Probes) -> list[Check]:
+def examine(what: DoctorRequest, probes: Probes) -> list[Check]:
     """Make all checks, each whatever became of the others. Opens the bench if its devices are there."""
     checks = [attempt("Python", _python)]
     checks += [attempt(f"package {name}", partial(_package, name)) for name in _PACKAGES]
@@ -191,7 +191,7 @@ def _rule(probes: Probes) -> Check:
     return Check("udev rule", "ok", str(there[0]))
 
 
-def _meter(profile: BenchProfile, finders: Finders) -> Check:
+def _meter(profile: BenchProfile, finders: Discovery) -> Check:
     if profile.meter.kind == "lvpm":
         return _port(profile, finders)
     serials, wanted = list(finders.meters()), profile.meter.serial
@@ -207,7 +207,7 @@ def _meter(profile: BenchProfile, finders: Finders) -> Check:
     return Check("meter", "ok", f"plugged in: {seen}")
 
 
-def _port(profile: BenchProfile, finders: Finders) -> Check:
+def _port(profile: BenchProfile, finders: Discovery) -> Check:
     ports = [port.device for port in finders.ports()]
     # Without a port in the profile the driver takes the first CDC ACM port.
     wanted = profile.meter.port or "/dev/ttyACM0"
@@ -219,7 +219,7 @@ def _port(profile: BenchProfile, finders: Finders) -> Check:
     return Check("meter", "ok", f"serial port {wanted}")
 
 
-def _phone(profile: BenchProfile, finders: Finders) -> Check:
+def _phone(profile: BenchProfile, finders: Discovery) -> Check:
     name, wanted = "adb server and phone", profile.phone.serial
     states = dict(finders.phones())
     seen = ", ".join(f"{serial} ({state})" for serial, state in sorted(states.items())) or "none"

@@ -1,4 +1,4 @@
-"""What a person wants predicted: an architecture, a list of them, a .tflite file, or a table of features."""
+"""What a user wants predicted: an architecture, a list of them, a .tflite file, or a table of features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT_COLUMNS = ("text", "arch_text")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class PredictionRequest:
     """Rows to predict for.
 
     Attributes:
@@ -40,8 +40,8 @@ class Asked:
     space: str | None = None
 
 
-def read_asked(what: str, columns: Sequence[str]) -> Asked:
-    """The rows that a person means.
+def read_asked(what: str, columns: Sequence[str]) -> PredictionRequest:
+    """The rows that a user means.
 
     Args:
         what: an architecture's text, or a path.
@@ -62,11 +62,11 @@ def read_asked(what: str, columns: Sequence[str]) -> Asked:
     return _of_networks([read_network_name(what)])
 
 
-def check_space(asked: Asked, provenance: Mapping[str, Any]) -> None:
+def check_space(asked: PredictionRequest, provenance: Mapping[str, Any]) -> None:
     """Refuse architectures of another space than the model has seen: their columns have the same names.
 
     Args:
-        provenance: of the model; one of a person's own table says nothing of a space.
+        provenance: of the model; one of a user's own table says nothing of a space.
 
     Raises:
         UsageError: another space.
@@ -87,7 +87,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _of_networks(networks: Sequence[Network]) -> Asked:
+def _of_networks(networks: Sequence[Network]) -> PredictionRequest:
     architectures = [network for network in networks if isinstance(network, Architecture)]
     if len(architectures) != len(networks):
         raise UsageError(
@@ -95,17 +95,17 @@ def _of_networks(networks: Sequence[Network]) -> Asked:
             "Measure it: `lab build --baselines --out DIR`, then `lab measure --models DIR`.",
         )
     texts = tuple(a.text for a in architectures)
-    return Asked("architecture", texts, architecture_features(architectures), architectures[0].space)
+    return PredictionRequest("architecture", texts, architecture_features(architectures), architectures[0].space)
 
 
-def _of_table(path: Path, columns: Sequence[str]) -> Asked:
+def _of_table(path: Path, columns: Sequence[str]) -> PredictionRequest:
     table = read_columns(path)
     text = next((name for name in _TEXT_COLUMNS if name in table), None)
     if text is not None and not set(columns) <= set(table):
         texts = table[text].tolist()
         return _of_networks([_read_row(row, line) for row, line in enumerate(texts, start=1)])
     features = FeatureTable(table).select(columns)
-    return Asked("row", tuple(str(row) for row in range(1, features.n_rows + 1)), features)
+    return PredictionRequest("row", tuple(str(row) for row in range(1, features.n_rows + 1)), features)
 
 
 def _read_row(row: int, text: object) -> Network:
@@ -115,7 +115,7 @@ def _read_row(row: int, text: object) -> Network:
         raise BadText(f"row {row}: {error.problem}", error.hint) from error
 
 
-def _of_file(path: Path) -> Asked:
+def _of_file(path: Path) -> PredictionRequest:
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -21,7 +21,7 @@ _POOL_SEED = 104_729
 
 
 @dataclass(frozen=True)
-class Suggested:
+class SuggestionResult:
     """What to measure next.
 
     Attributes:
@@ -46,15 +46,13 @@ def suggest_next(
     n_pool: int = 10_000,
     seed: int = 1,
     method: Method = "space-filling",
-) -> Suggested:
+) -> SuggestionResult:
     """Chooses n architectures of the space among a random pool.
 
     Args:
         selection: which measurements to learn from.
         space: name of the space; None: that of the measurements, else audio2d.
         n_pool: candidates drawn; more are closer to the best of the whole space, and slower.
-        seed: of the pool.
-        method: see predictor.suggestion.
 
     Raises:
         PredictorError: mixed measurements, or a pool smaller than n.
@@ -71,7 +69,7 @@ def suggest_next(
         rows = None
     choice = suggest(taken, rows, architecture_features(pool), n, seed, (*COSTS, *GRAPH_COUNTS), method)
     architectures = tuple(pool[place] for place in choice.chosen.tolist())
-    return Suggested(architectures, choice.method, len(known), None if rows is None else rows.simulated)
+    return SuggestionResult(architectures, choice.method, len(known), None if rows is None else rows.simulated)
 
 
 def _measured(db: Database, selection: Selection) -> tuple[Measurements | None, tuple[str, ...]]:

@@ -239,7 +239,6 @@ class BenchProfile:
 
     Attributes:
         text: the file as it stands, kept with every session.
-        sha256: of the text.
     """
 
     name: str
@@ -403,7 +402,6 @@ def parse_profile(text: str, shown: str) -> BenchProfile:
     """Validate a profile's text.
 
     Args:
-        text: TOML.
         shown: how messages name it.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.whole_file import whole_file
-from hardware.discovery import Finders, SerialPort
+from hardware.discovery import Discovery, SerialPort
 from hardware.errors import HardwareError
 from lab.errors import BENCH_UNAVAILABLE, USAGE, LabError
 from lab.profile.keys import ProfileKey, profile_sections, toml_value
@@ -59,8 +59,8 @@ class FoundMeter:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person asked for; a meter is named by its serial number or by its serial port."""
+class SetupRequest:
+    """What the user asked for; a meter is named by its serial number or by its serial port."""
 
     lock: str = "cool"
     meter: str | None = None
@@ -70,7 +70,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class WrittenProfile:
-    """What was written, and what a person should know of it."""
+    """What was written, and what a user should know of it."""
 
     path: Path
     meter: FoundMeter
@@ -78,13 +78,12 @@ class WrittenProfile:
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
-def set_up_bench(folder: Path, wishes: Wishes, finders: Finders) -> WrittenProfile:
+def set_up_bench(folder: Path, wishes: SetupRequest, finders: Discovery) -> WrittenProfile:
     """Write the profile of what is plugged in.
 
     Args:
         folder: of the user's profiles; made if there is none.
         wishes: which devices if there are several, the clock lock, whether to replace a profile.
-        finders: how to look.
 
     Raises:
         ProfileInTheWay: there is a profile and `force` is not set, or the folder cannot be written.
@@ -104,7 +103,7 @@ def set_up_bench(folder: Path, wishes: Wishes, finders: Finders) -> WrittenProfi
     return WrittenProfile(path, meter, phone, notes)
 
 
-def _meter(wishes: Wishes, finders: Finders) -> FoundMeter:
+def _meter(wishes: SetupRequest, finders: Discovery) -> FoundMeter:
     looked = ["a Monsoon on USB (2ab9:0001)", "a serial port that calls itself Monsoon"]
     ports = list(finders.ports())
     found = [FoundMeter("lvpm", port.serial, port.device) for port in ports if port.is_monsoon]
@@ -113,7 +112,7 @@ def _meter(wishes: Wishes, finders: Finders) -> FoundMeter:
     except HardwareError as error:
         looked[0] += f": {error.evidence}; {error.hint}"
     if wishes.meter is not None:
-        # A port that does not say what it is counts once a person says so.
+        # A port that does not say what it is counts once a user says so.
         named = [FoundMeter("lvpm", port.serial, port.device) for port in ports if not port.is_monsoon]
         matching = [meter for meter in (*found, *named) if wishes.meter in (meter.serial, meter.port)]
         if len(matching) == 1:
@@ -142,7 +141,7 @@ def _no_meter(
     )
 
 
-def _phone(wishes: Wishes, finders: Finders) -> tuple[str | None, tuple[str, ...]]:
+def _phone(wishes: SetupRequest, finders: Discovery) -> tuple[str | None, tuple[str, ...]]:
     """The phone's serial number and notes; None for a phone that is still off: the meter is what will feed it."""
     try:
         states = dict(finders.phones())

@@ -25,7 +25,7 @@ class AnalysisChanges:
     verdicts: dict[tuple[str, str], int]
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """For a user."""
         said = [f"{self.n_same} energies are the same bit for bit, {len(self.shifts_frac)} changed"]
         if self.shifts_frac:
             ordered = sorted(self.shifts_frac)

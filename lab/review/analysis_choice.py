@@ -1,4 +1,4 @@
-"""Which analysis a command reads energies with, as a person names it."""
+"""Which analysis a command reads energies with, as a user names it."""
 
 from __future__ import annotations
 

@@ -44,11 +44,7 @@ _SIMULATED_SERIALS = {"98SIM4XL01"}
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the record holds of a campaign.
-
-    Attributes:
-        visits: by window.
-    """
+    """All that the record holds of a campaign."""
 
     campaign: CampaignRow
     sessions: Sequence[SessionEvidence]

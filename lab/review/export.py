@@ -85,7 +85,7 @@ class ExportError(LabError):
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What an export wrote.
 
     Attributes:
@@ -111,7 +111,7 @@ class _Survey:
     last_visit_id: int
 
 
-def export_file(db: Database, out: Path, campaign: str | None = None) -> Exported:
+def export_file(db: Database, out: Path, campaign: str | None = None) -> ExportResult:
     """Write the rows to a file, whose suffix says how: .csv or .parquet. One that is there is replaced at the end.
 
     Args:
@@ -144,7 +144,7 @@ def export_file(db: Database, out: Path, campaign: str | None = None) -> Exporte
     return _exported(survey)
 
 
-def export_stream(db: Database, stream: IO[str], campaign: str | None = None) -> Exported:
+def export_stream(db: Database, stream: IO[str], campaign: str | None = None) -> ExportResult:
     """Write the rows as CSV to an open text stream.
 
     Raises:
@@ -157,8 +157,8 @@ def export_stream(db: Database, stream: IO[str], campaign: str | None = None) ->
     return _exported(survey)
 
 
-def _exported(survey: _Survey) -> Exported:
-    return Exported(survey.n_rows, survey.n_simulated, tuple(survey.kinds))
+def _exported(survey: _Survey) -> ExportResult:
+    return ExportResult(survey.n_rows, survey.n_simulated, tuple(survey.kinds))
 
 
 def _survey(db: Database, campaign: str | None) -> _Survey:
@@ -230,7 +230,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 def _write_csv_bytes(file: IO[bytes], rows: Iterable[dict[str, Any]], survey: _Survey) -> None:
     import io
 
-    # Detached at the end: the text layer would close the file under the hands of whoever opened it.
+    # Detached at the end: the text layer would close the file under the hands of its opener.
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         _write_csv(text, rows, survey)

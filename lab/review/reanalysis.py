@@ -28,7 +28,7 @@ _OF_THE_SESSION = "of the session"
 
 
 @dataclass(frozen=True)
-class Reanalysed:
+class WindowReanalysis:
     """What became of a window.
 
     Attributes:
@@ -57,14 +57,13 @@ def reanalyse(
     profile: BenchProfile | None,
     campaign: str | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Reanalysed]:
+) -> Iterator[WindowReanalysis]:
     """Derive what this analysis has not derived yet, window by window.
 
     Args:
         spec: see `analysis_of`.
         profile: whose gates judge; None: each session's own.
         campaign: name of the only campaign wanted.
-        should_stop: asked between windows.
 
     Raises:
         ProfileError: the profile of a session is not one that this release takes.
@@ -77,7 +76,7 @@ def reanalyse(
         yield _one_window(db, window, version, profile)
 
 
-def _one_window(db: Database, window: StoredWindow, version: int, profile: BenchProfile | None) -> Reanalysed:
+def _one_window(db: Database, window: StoredWindow, version: int, profile: BenchProfile | None) -> WindowReanalysis:
     judged_by = parse_profile(window.profile_toml, f"of window {window.window_id}")
     if profile is not None:
         judged_by = replace(judged_by, gates=profile.gates)
@@ -86,11 +85,11 @@ def _one_window(db: Database, window: StoredWindow, version: int, profile: Bench
         raw = unpack(load_trace(db.files_dir / window.raw_path, window.raw_sha256))
     except (TraceMissing, TraceDamaged, NotARawWindow) as error:
         log.warning("window %d: %s", window.window_id, error)
-        return Reanalysed(window.window_id, name, simulated, 0, 0, str(error))
+        return WindowReanalysis(window.window_id, name, simulated, 0, 0, str(error))
     results = [result for result in _results(raw, judged_by, version) if result.order_in_window in window.orders]
     add_analysis(db, window.window_id, version, results)
     n_energies = sum(result.energy is not None for result in results)
-    return Reanalysed(window.window_id, name, simulated, len(results), n_energies, None)
+    return WindowReanalysis(window.window_id, name, simulated, len(results), n_energies, None)
 
 
 def _results(raw: RawWindow, profile: BenchProfile, version: int) -> list[VisitAnalysis]:

@@ -25,7 +25,7 @@ from hardware.tape.player import Player, open_player
 from hardware.tape.pushed import pushed_files, pushed_models
 from lab.campaign.model_files import ReadyModel
 from lab.campaign.recording import RecordedSession, read_session
-from lab.campaign.session import BenchSession
+from lab.campaign.session import MeasuringSession
 from lab.errors import LabError, UsageError
 from lab.profile.profile import BenchProfile
 
@@ -43,13 +43,12 @@ class WindowPace:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayResult:
     """What a replay brought.
 
     Attributes:
         recorded: what the recording says of itself, its rows among it.
         rows: those of the replay.
-        paces: of each window.
     """
 
     recorded: RecordedSession
@@ -95,13 +94,11 @@ class RecordedWork:
         self.moments_s.append(self._clock.now_s())
 
 
-def replay(path: Path, db: Database, expected_profile: BenchProfile | None = None) -> Replayed:
+def replay(path: Path, db: Database, expected_profile: BenchProfile | None = None) -> ReplayResult:
     """Replay a file into a database.
 
     Args:
-        path: of the recording.
-        db: empty.
-        expected_profile: what it must have been recorded with, if a person named one.
+        expected_profile: what it must have been recorded with, if a user named one.
 
     Raises:
         TapeError: it cannot be read, or the replay is not what was recorded.
@@ -121,7 +118,7 @@ def replay(path: Path, db: Database, expected_profile: BenchProfile | None = Non
     if session_id is None:
         raise ReplayDiverged(f"The replay began no session at {started_utc}.", "See with -v what happened.")
     rows = session_rows(db, session_id)
-    return Replayed(session, rows, _paces(work, rows))
+    return ReplayResult(session, rows, _paces(work, rows))
 
 
 def _check_profile(path: Path, session: RecordedSession, expected: BenchProfile | None) -> None:
@@ -164,7 +161,7 @@ def _run(
     """The session as it was, whatever it ended with; only that it is another one is an error."""
     try:
         with open_bench(profile.bench_settings(session=0), player) as bench:
-            BenchSession(
+            MeasuringSession(
                 db,
                 profile,
                 campaign,
@@ -176,7 +173,7 @@ def _run(
                 session.history,
             ).run()
     except (HardwareError, LabError, KeyboardInterrupt) as ending:
-        # The session's own end: it is among the rows that are compared. A person's Ctrl-C is none.
+        # The session's own end: it is among the rows that are compared. A user's Ctrl-C is none.
         if isinstance(ending, KeyboardInterrupt) and not player.interrupted:
             raise
     player.finish()

@@ -27,12 +27,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What is equal and what is not.
-
-    Attributes:
-        n_equal, n_unequal: rows by table.
-    """
+class RowComparison:
+    """What is equal and what is not."""
 
     n_equal: Mapping[str, int]
     n_unequal: Mapping[str, int]
@@ -59,7 +55,7 @@ class EnergyShift:
         return self.now_mj / self.recorded_mj - 1.0
 
 
-def compare(recorded: SessionRows, replayed: SessionRows) -> Comparison:
+def compare(recorded: SessionRows, replayed: SessionRows) -> RowComparison:
     """All differences, table by table.
 
     Floating-point numbers are equal when all their bits are: their shortest text that reads back is the same.
@@ -73,7 +69,7 @@ def compare(recorded: SessionRows, replayed: SessionRows) -> Comparison:
             differences += found
             n_unequal[table] += bool(found)
             n_equal[table] += not found
-    return Comparison(n_equal, n_unequal, tuple(differences))
+    return RowComparison(n_equal, n_unequal, tuple(differences))
 
 
 def energy_shifts(recorded: SessionRows, replayed: SessionRows) -> list[EnergyShift]:

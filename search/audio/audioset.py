@@ -50,10 +50,8 @@ _SOURCE_HINT = "the lists and the ontology are published at research.google.com/
 class Clip:
     """A segment of a list.
 
-    Args:
+    Attributes:
         video: YouTube's name of the video.
-        start_s: where it begins.
-        class_index: into CLASS_NAMES.
     """
 
     video: str
@@ -76,7 +74,7 @@ class Clip:
 class Inventory:
     """What of the lists was found.
 
-    Args:
+    Attributes:
         n_listed: clips of one class, or of none, by split.
         n_missing: of those without a file.
         n_ambiguous: clips of two classes, left out.

@@ -15,8 +15,7 @@ NEGATIVE = "negative"
 class SoundClass:
     """A class and its labels.
 
-    Args:
-        name: of the class.
+    Attributes:
         labels: display names of the ontology.
         with_children: whether everything below these labels counts too.
     """

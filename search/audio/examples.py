@@ -19,7 +19,7 @@ LIMIT = 4.0
 class Examples:
     """Spectrograms of one split and their classes.
 
-    Args:
+    Attributes:
         spectrograms: float32, (n, N_FRAMES, N_BANDS), each of mean 0, of standard deviation 1 over the training
             split, cut off at +-LIMIT.
         labels: int64, (n,): index into CLASS_NAMES.
@@ -44,7 +44,7 @@ class Examples:
 class SoundData:
     """A data set.
 
-    Args:
+    Attributes:
         name: what it is, with everything that identifies it; said wherever a figure comes from it.
         synthetic: whether its sounds are synthesised.
         train, validation, test: disjoint splits. Test is for the networks that a search has chosen.

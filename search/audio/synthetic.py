@@ -3,7 +3,7 @@
 Every clip is two seconds: an event (or none) over a background, through a simulated room, at a random level. The
 negatives resemble the events on purpose: chirps and sweeps that do not repeat as sirens do, steps and clicks
 beside knocks, voices beside cries and barks, plucked strings and piano tones beside bells, rain and wind beside
-running water. Whoever wants to tell them apart must look at how a sound goes on, not at one frame; small
+running water. To tell them apart a network must look at how a sound goes on, not at one frame; small
 networks differ in that. All numbers come from the generator that is passed in.
 """
 
@@ -28,7 +28,6 @@ def synthesise(class_index: int, rng: Rng) -> Waveform:
     """A clip of a class.
 
     Args:
-        class_index: into CLASS_NAMES.
         rng: every property of the clip comes from here.
 
     Returns:

@@ -56,7 +56,6 @@ def load_synthetic(
     """The data set, from the cache or generated (two minutes for 9,000 clips on two cores).
 
     Args:
-        size: which clips.
         cache_dir: where the cache lies; made if missing. Without room, the data are used and not kept.
         n_workers: processes that generate; 0: this one.
         report: told how many clips are done, of how many.

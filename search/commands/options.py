@@ -32,7 +32,9 @@ Algorithm = Annotated[
 ]
 Stopping = Annotated[
     str | None,
-    typer.Option("--stopping", help="Who stops hopeless trainings: none, median, decay, tsgp. [default: tsgp]"),
+    typer.Option(
+        "--stopping", help="Who stops trainings that will not pay: none, median, decay, tsgp. [default: tsgp]"
+    ),
 ]
 Again = Annotated[
     str | None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from db.rows import RetrainingSpec
     from search.networks.network import Network
     from search.studies.comparison import ComparedNetwork
-    from search.studies.final_training import Retrainer
+    from search.studies.final_training import FinalRetrainer
 
 Networks = Annotated[
     list[str] | None,
@@ -51,19 +51,19 @@ def retrain(
     """
     from db.database import open_database
     from search.studies.accuracy_source import load_data
-    from search.studies.budget import effort_named
+    from search.studies.budget import budget_named
     from search.studies.files import networks_dir
-    from search.studies.final_training import Retrainer
-    from search.studies.loop import Clock
+    from search.studies.final_training import FinalRetrainer
+    from search.studies.loop import StudyClock
     from search.training.trainer import train
 
-    chosen_effort = effort_named(effort)
+    chosen_effort = budget_named(effort)
     # A record that is not there has no study.
     with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
         data = load_data(audioset, chosen_effort.clips, say)
         files_dir, recipe = networks_dir(database), chosen_effort.recipe
-        retrainer = Retrainer(database, files_dir, data, recipe, Clock.of_this_machine(), train, _print_line)
+        retrainer = FinalRetrainer(database, files_dir, data, recipe, StudyClock.of_this_machine(), train, _print_line)
         try:
             retrainer.run(chosen, repeats, lambda: False)
         except KeyboardInterrupt:
@@ -105,7 +105,7 @@ def _chosen(db: Database, names: list[str], study: str | None, top: int, baselin
     return list({network.text: network for network in chosen}.values())
 
 
-def _hand_out(retrainer: Retrainer, networks: list[Network], out: Path) -> None:
+def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
     """Writes the file of the first repeat of each network."""
     from search.studies.files import copy_file
 
@@ -118,14 +118,14 @@ def _hand_out(retrainer: Retrainer, networks: list[Network], out: Path) -> None:
 
 def _print_comparison(db: Database, predictor: Path) -> None:
     from predictor.artefact import is_predictor, load
-    from search.costs import KnownCosts
+    from search.costs import PredictedCosts
     from search.engine.reward import REWARDS
     from search.studies.comparison import compared_networks
 
     costs = space = None
     if is_predictor(predictor):
         saved = load(predictor)
-        costs, space = KnownCosts(saved.predictor, REWARDS[0]), saved.arch_space
+        costs, space = PredictedCosts(saved.predictor, REWARDS[0]), saved.arch_space
     compared = compared_networks(db, costs, space)
     if not compared:
         say("nothing has been retrained yet: search retrain --study NAME --baselines")

@@ -43,7 +43,7 @@ from search.worker_processes import Companions, is_companion
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
-    from search.studies.start import Asked, Started
+    from search.studies.start import StudyHandle, StudyRequest
 
 
 def run(
@@ -72,9 +72,9 @@ def run(
 
     Exit codes: 0 done; 2 wrong usage, data, predictor or study; 5 record or storage unusable; 130 interrupted.
     """
-    from search.studies.start import Asked, check_begun, start_study
+    from search.studies.start import StudyRequest, check_begun, start_study
 
-    asked = Asked(
+    asked = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
     if resume:
@@ -105,16 +105,17 @@ def init(
 ) -> None:
     """Makes a study for workers: schema and settings, before the first of them starts.
 
-    With --again or --again-table it begins with networks that were trained before: how much of an accuracy is luck.
+    With --again or --again-table it begins with networks that were trained before: how much of an accuracy is
+    run-to-run (seed) variance.
 
     Exit codes: as `search run`.
     """
     from search.studies.replicates import most_accurate, trained_before
-    from search.studies.start import Asked, start_study
+    from search.studies.start import StudyRequest, start_study
     from search.studies.storage import default_url, queue
     from search.surrogate.trainings import read_trainings
 
-    asked = Asked(
+    asked = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
     )  # fmt: skip
     queued = [] if again is None else trained_before(storage or default_url(db), again, space, seed)
@@ -151,7 +152,7 @@ def worker(
             _report(started, interrupted)
 
 
-def _train(started: Started, n_trials: int, hours: float | None) -> bool:
+def _train(started: StudyHandle, n_trials: int, hours: float | None) -> bool:
     """Works until the study has its trials or the time is up; whether Ctrl-C ended it."""
     from search.studies.storage import storage_troubles
 
@@ -162,7 +163,7 @@ def _train(started: Started, n_trials: int, hours: float | None) -> bool:
         return should_stop()
 
 
-def _report(started: Started, interrupted: bool) -> None:
+def _report(started: StudyHandle, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
     from search.commands.studies import print_best
     from search.studies.ownership import under_way
@@ -180,7 +181,7 @@ def _report(started: Started, interrupted: bool) -> None:
 
 @contextmanager
 def _at_once() -> Iterator[None]:
-    """What a KeyboardInterrupt means to a person."""
+    """What a KeyboardInterrupt means to a user."""
     try:
         yield
     except KeyboardInterrupt:
@@ -189,7 +190,7 @@ def _at_once() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _companions(started: Started, asked: Asked, n_trials: int, hours: float | None, n: int) -> Companions:
+def _companions(started: StudyHandle, asked: StudyRequest, n_trials: int, hours: float | None, n: int) -> Companions:
     """Other processes that work on the study as this one does, a share of the cores each."""
     if n:
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
@@ -211,7 +212,7 @@ def _work_alongside(options: dict[str, Any]) -> None:
 class _Lines:
     """A line for every finished trial of this worker, with the best of all workers."""
 
-    def __init__(self, started: Started, n_trials: int) -> None:
+    def __init__(self, started: StudyHandle, n_trials: int) -> None:
         self._started, self._n_trials = started, n_trials
         self._marks = "".join(f"{mark} " for mark in started.row.marks)
 

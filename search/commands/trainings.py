@@ -10,7 +10,7 @@ import typer
 from search.commands.terminal import new_table, print_table
 
 if TYPE_CHECKING:
-    from search.surrogate.accuracy import Luck
+    from search.surrogate.accuracy import SeedVariance
     from search.surrogate.trainings import Trainings
 
 Names = Annotated[list[str] | None, typer.Option("--study", help="Name of a study; give several for all of them.")]
@@ -69,12 +69,14 @@ def _print_quality(everything: Trainings) -> None:
         table.add_row(each.name, f"{folds.r2:.3f}", f"{folds.rmse:.4f}", f"{folds.kendall_tau:.3f}")
     print_table(table)
     typer.echo(f"int8 against float accuracy: correlation {model.float_correlation:.3f} (paper: 0.955)")
-    typer.echo(f"luck (sd between trainings of the same network): {_luck_text(model.luck)}")
+    typer.echo(
+        f"run-to-run (seed) sd between trainings of the same network: {_seed_variance_text(model.seed_variance)}"
+    )
     typer.echo(f"data: {everything.data}")
 
 
-def _luck_text(luck: Luck | None) -> str:
-    if luck is None:
+def _seed_variance_text(seed_variance: SeedVariance | None) -> str:
+    if seed_variance is None:
         return "unknown: train networks again with `search init --again` or `--again-table`"
-    sds = f"{luck.accuracy_sd:.4f} of the accuracy, {luck.log_odds_sd:.3f} of its log-odds"
-    return f"{sds} ({luck.n_free} degrees of freedom)"
+    sds = f"{seed_variance.accuracy_sd:.4f} of the accuracy, {seed_variance.log_odds_sd:.3f} of its log-odds"
+    return f"{sds} ({seed_variance.n_free} degrees of freedom)"

@@ -24,7 +24,7 @@ from search.engine.samplers.firefly import FireflySampler, HybridSampler
 from search.engine.samplers.from_optuna import BayesianSampler, ParetoSampler, TreeParzenSampler
 from search.engine.samplers.known_penalty import KnownPenaltySampler
 from search.engine.samplers.plain import EvolutionSampler, RandomSampler
-from search.engine.samplers.space_sampler import Screen, SpaceSampler
+from search.engine.samplers.space_sampler import DominanceScreen, SpaceSampler
 from search.errors import MissingPenalties, UnknownAlgorithm
 
 PARETO = "pareto"
@@ -34,19 +34,18 @@ PARETO = "pareto"
 class Settings:
     """What a sampler is built from.
 
-    Args:
-        encoding: the space.
+    Attributes:
         seed: of its random numbers.
-        penalties: known before training; `known-penalty` and `skip_hopeless` need them.
-        skip_hopeless: proposals that cannot beat the best trained trial are proposed anew.
-        accuracy_bound: no accuracy is above it: decides what is hopeless.
+        penalties: known before training; `known-penalty` and `skip_dominated` need them.
+        skip_dominated: proposals that cannot beat the best trained trial are proposed anew.
+        accuracy_bound: no accuracy is above it: decides what is dominated.
         switch_at: trial at which the hybrid changes over.
     """
 
     encoding: Encoding
     seed: int
     penalties: Penalties | None = None
-    skip_hopeless: bool = False
+    skip_dominated: bool = False
     accuracy_bound: float = 1.0
     switch_at: int = 1000
 
@@ -65,9 +64,9 @@ class Settings:
         return KnownPenalties(self.encoding, self.penalties)
 
     @property
-    def screen(self) -> Screen | None:
-        """Against hopeless proposals, if wanted; MissingPenalties as above."""
-        return Screen(self.known_penalties, self.accuracy_bound) if self.skip_hopeless else None
+    def screen(self) -> DominanceScreen | None:
+        """Against dominated proposals, if wanted; MissingPenalties as above."""
+        return DominanceScreen(self.known_penalties, self.accuracy_bound) if self.skip_dominated else None
 
 
 _ALGORITHMS: dict[str, Callable[[Settings], SpaceSampler]] = {

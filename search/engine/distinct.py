@@ -9,7 +9,7 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding, key
-from search.engine.record import is_known, is_queued
+from search.engine.record import has_costs, is_queued
 from search.errors import SpaceExhausted
 
 MAX_RANDOM_DRAWS = 100
@@ -22,9 +22,7 @@ def untaken(codes: Codes, taken: Set[tuple[int, ...]], encoding: Encoding, rng: 
     of these were taken too, the first that is not in the order of the space, counted from the proposal.
 
     Args:
-        codes: the proposal.
         taken: architectures that finished or run.
-        encoding: of the space.
         rng: for the choice among neighbours and the draws.
 
     Raises:
@@ -53,13 +51,13 @@ def is_doubled(study: Study, trial: FrozenTrial) -> bool:
     """Whether a trial is to be given up: another one of the same architecture came before it, or is further than it.
 
     Proposals that two workers make at the same moment cannot know of each other; so each looks again when all of its
-    parameters are written, before it trains. What a person has queued is never given up.
+    parameters are written, before it trains. What a user has queued is never given up.
     """
     if is_queued(trial):
         return False
     return any(
         other.number != trial.number
         and other.params == trial.params
-        and (other.number < trial.number or is_known(other))
+        and (other.number < trial.number or has_costs(other))
         for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
     )

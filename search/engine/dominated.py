@@ -1,7 +1,7 @@
 """Proposals that cannot win are not trained: energy and size are known before, and so is the penalty.
 
 Beyond the paper. The best possible reward of an architecture is an upper bound of accuracy less its known penalty.
-The bound is 1.0 unless a person states a tighter one for the data at hand; it is never learned, so that nothing is
+The bound is 1.0 unless a user states a tighter one for the data at hand; it is never learned, so that nothing is
 discarded on the word of a model.
 """
 
@@ -22,12 +22,7 @@ _CACHE_LIMIT = 200_000
 
 
 class KnownPenalties:
-    """Penalties by codes, an architecture's not asked for again soon.
-
-    Args:
-        encoding: of the space.
-        of_architectures: gives the penalties.
-    """
+    """Penalties by codes, an architecture's not asked for again soon."""
 
     def __init__(self, encoding: Encoding, of_architectures: Penalties) -> None:
         self.encoding = encoding
@@ -46,11 +41,10 @@ class KnownPenalties:
         return np.array([self._cache[each] for each in keys], dtype=float)
 
 
-def is_hopeless(penalty: float, incumbent: float, accuracy_bound: float = 1.0) -> bool:
+def is_dominated(penalty: float, incumbent: float, accuracy_bound: float = 1.0) -> bool:
     """Whether even a network of the highest possible accuracy would not beat the best trained one.
 
     Args:
-        penalty: known before training.
         incumbent: best reward of a trained trial; minus infinity when there is none.
         accuracy_bound: no accuracy is above it.
     """

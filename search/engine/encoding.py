@@ -46,8 +46,7 @@ def architecture_of(params: Mapping[str, object], space: Space, options: tuple[t
 class Encoding:
     """A space with its options chosen, as parameters and codes.
 
-    Args:
-        space: the space.
+    Attributes:
         options: of every architecture of the study; the space's defaults if empty.
     """
 

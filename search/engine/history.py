@@ -18,10 +18,10 @@ Row = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class StudyHistory:
     """The state of a study, by trial number.
 
-    Args:
+    Attributes:
         trials: with a reward, stopped ones among them: n.
         codes: their architectures, (n, n_positions).
         rewards: their (first) values, (n,); predictions where `stopped`.
@@ -69,7 +69,7 @@ class HistoryReader:
         self._decoded: dict[int, _Finished] = {}
         self._study_name: str | None = None
 
-    def read(self, study: Study, proposing_for: FrozenTrial) -> History:
+    def read(self, study: Study, proposing_for: FrozenTrial) -> StudyHistory:
         """The history before `proposing_for`.
 
         Raises:
@@ -92,7 +92,7 @@ class HistoryReader:
         n_positions = len(self._encoding.names)
         rows = [self._finished(trial) for trial in complete]
         taken.update(row.key for row in rows)
-        return History(
+        return StudyHistory(
             tuple(complete),
             np.array([row.key for row in rows], dtype=np.int64).reshape(-1, n_positions),
             np.array([row.reward for row in rows]),

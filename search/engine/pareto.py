@@ -14,9 +14,9 @@ from optuna.study import Study, StudyDirection  # noqa: TID253
 from optuna.trial import TrialState  # noqa: TID253
 
 from search.engine.encoding import Encoding
-from search.engine.record import Known, final_reward, trained
+from search.engine.record import TrialCosts, final_reward, trained
 from search.engine.stopping.rule import Decision
-from search.engine.trials import Objective, Outcome
+from search.engine.trials import Objective, TrialOutcome
 
 DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
 """Of the values of a trial: accuracy (0..1), energy_mj, size_bytes."""
@@ -36,7 +36,7 @@ def points(study: Study) -> list[Point]:
     """The trained trials of a study of either kind: of several objectives, or of the reward."""
     found = []
     for trial in trained(study):
-        known = Known.read(trial)
+        known = TrialCosts.read(trial)
         accuracy = final_reward(trial) if _several(study) else final_reward(trial) + known.penalty
         found.append(Point(trial.number, accuracy, known.energy_mj, known.size_bytes))
     return found
@@ -51,7 +51,7 @@ def front(candidates: Sequence[Point]) -> list[Point]:
     return sorted(kept, key=lambda each: (-each.accuracy, each.energy_mj, each.size_bytes))
 
 
-def run_pareto_trial(study: Study, encoding: Encoding, objective: Objective) -> Outcome:
+def run_pareto_trial(study: Study, encoding: Encoding, objective: Objective) -> TrialOutcome:
     """As `run_trial`, for a study with DIRECTIONS: trained to the end, told accuracy, energy_mj and size_bytes."""
     trial = study.ask(encoding.distributions)
     try:
@@ -63,7 +63,7 @@ def run_pareto_trial(study: Study, encoding: Encoding, objective: Objective) -> 
         study.tell(trial, state=TrialState.FAIL)
         raise
     told = study.tell(trial, (accuracies[-1], known.energy_mj, float(known.size_bytes)))
-    return Outcome(told, architecture, len(accuracies), Decision(stop=False, predicted=accuracies[-1]))
+    return TrialOutcome(told, architecture, len(accuracies), Decision(stop=False, predicted=accuracies[-1]))
 
 
 def _several(study: Study) -> bool:

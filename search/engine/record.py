@@ -8,9 +8,9 @@
 | flops, n_params | before training | counts of the network |
 | architecture_hash | before training | of the architecture's text |
 | stopped_at | when stopped | evaluations seen; the trial's value is then a prediction |
-| predicted_sd | when stopped or audited | standard deviation of the predicted reward |
-| predicted | when audited | the predicted reward |
-| audited | when condemned, yet run on | evaluations seen when it was condemned |
+| predicted_sd | when stopped or held out | standard deviation of the predicted reward |
+| predicted | when held out | the predicted reward |
+| audited | when flagged, yet run on | evaluations seen when it was flagged |
 
 Intermediate values are rewards (accuracy - penalty) after evaluation 1, 2, ..., n. A stopped trial is told COMPLETE
 with its predicted final reward, since Optuna's GP sampler does not see pruned trials; it never counts as the best.
@@ -29,14 +29,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 STOPPED_AT = "stopped_at"
 PREDICTED = "predicted"
 PREDICTED_SD = "predicted_sd"
-AUDITED = "audited"
+HELD_OUT = "audited"
 _PENALTY = "penalty"
 # Optuna's own name for what `enqueue_trial` was given.
 _FIXED_PARAMS = "fixed_params"
 
 
 @dataclass(frozen=True)
-class Known:
+class TrialCosts:
     """What is known of an architecture before it is trained; the fields are the names of the attributes."""
 
     energy_mj: float
@@ -54,7 +54,7 @@ class Known:
             trial.set_user_attr(name, value)
 
     @classmethod
-    def read(cls, trial: FrozenTrial) -> Known:
+    def read(cls, trial: FrozenTrial) -> TrialCosts:
         """What `write` stored; KeyError when a trial never got that far."""
         return cls(**{each.name: trial.user_attrs[each.name] for each in fields(cls)})
 
@@ -91,9 +91,9 @@ def stopped(trial: FrozenTrial) -> bool:
     return trial.user_attrs.get(STOPPED_AT) is not None
 
 
-def audited(trial: FrozenTrial) -> bool:
-    """Whether a rule condemned it and it was run on to see whether the rule was right."""
-    return trial.user_attrs.get(AUDITED) is not None
+def held_out(trial: FrozenTrial) -> bool:
+    """Whether a rule flagged it and it was run on to see whether the rule was right."""
+    return trial.user_attrs.get(HELD_OUT) is not None
 
 
 def final_reward(trial: FrozenTrial) -> float:
@@ -103,13 +103,13 @@ def final_reward(trial: FrozenTrial) -> float:
     return float(trial.values[0])
 
 
-def is_known(trial: FrozenTrial) -> bool:
+def has_costs(trial: FrozenTrial) -> bool:
     """Whether the costs of its architecture are written: it is trained next, is being trained, or has been."""
-    return fields(Known)[-1].name in trial.user_attrs
+    return fields(TrialCosts)[-1].name in trial.user_attrs
 
 
 def is_queued(trial: FrozenTrial) -> bool:
-    """Whether a person chose its architecture."""
+    """Whether a user chose its architecture."""
     return bool(trial.system_attrs.get(_FIXED_PARAMS))
 
 

@@ -16,8 +16,8 @@ from search.errors import UnknownReward
 class Reward:
     """The limits and slopes.
 
-    Args:
-        name: what a person types.
+    Attributes:
+        name: what a user types.
         energy_limit_mj: E0; energy below it is free.
         size_limit_kb: M0, in thousands of bytes; size below it is free.
         per_mj: b; accuracy (a fraction) that a millijoule above the limit costs.

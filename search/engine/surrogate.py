@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from search.engine.record import Known
+from search.engine.record import TrialCosts
 from search.engine.reward import Reward
 from search.networks.architecture import Architecture
 from search.networks.count import count_graph
@@ -22,7 +22,7 @@ class Surrogate(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, with whatever a person must know to read figures from it."""
+        """What it is, with whatever a user must know to read figures from it."""
         ...
 
     @property
@@ -31,7 +31,7 @@ class Surrogate(Protocol):
         ...
 
     def accuracy(self, architecture: Architecture) -> float:
-        """Without the luck of a single training, 0..1."""
+        """without run-to-run (seed) variance, 0..1."""
         ...
 
     def curve(self, architecture: Architecture, rng: np.random.Generator) -> Floats:
@@ -47,9 +47,7 @@ class SurrogateObjective:
     """A surrogate and a reward as the objective of a study.
 
     Args:
-        surrogate: answers.
-        reward: penalties.
-        seed: with a trial's number, the luck of its training.
+        seed: with a trial's number, the seed of its training.
     """
 
     def __init__(self, surrogate: Surrogate, reward: Reward, seed: int) -> None:
@@ -58,12 +56,12 @@ class SurrogateObjective:
         self.n_evaluations = surrogate.n_evaluations
         self._seed = seed
 
-    def known(self, architecture: Architecture) -> Known:
+    def known(self, architecture: Architecture) -> TrialCosts:
         """Costs; the surrogate's energy has no interval."""
         energies_mj, sizes_bytes = self.surrogate.costs([architecture])
         energy_mj, size_bytes = float(energies_mj[0]), int(sizes_bytes[0])
         cost = count_graph(build_graph(architecture)).total
-        return Known(
+        return TrialCosts(
             energy_mj=energy_mj,
             energy_low_mj=energy_mj,
             energy_high_mj=energy_mj,
@@ -85,5 +83,5 @@ class SurrogateObjective:
         return np.array([self.reward.penalty(e, s) for e, s in zip(energies_mj, sizes_bytes, strict=True)], dtype=float)
 
     def true_reward(self, architecture: Architecture) -> float:
-        """Without the luck of training: what algorithms are compared by."""
+        """without run-to-run (seed) variance: what algorithms are compared by."""
         return self.surrogate.accuracy(architecture) - float(self.penalties([architecture])[0])

@@ -15,7 +15,7 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 
 from search.engine.encoding import Encoding
-from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, Known, audited, stopped
+from search.engine.record import HELD_OUT, PREDICTED, PREDICTED_SD, STOPPED_AT, TrialCosts, held_out, stopped
 from search.engine.stopping.rule import Decision, StopRule
 from search.networks.architecture import Architecture
 
@@ -26,7 +26,7 @@ class Objective(Protocol):
     n_evaluations: int
     """Evaluations of a full training."""
 
-    def known(self, architecture: Architecture) -> Known:
+    def known(self, architecture: Architecture) -> TrialCosts:
         """Costs, before training."""
         ...
 
@@ -36,12 +36,10 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """A finished trial.
 
-    Args:
-        trial: as told.
-        architecture: what was trained.
+    Attributes:
         n_evaluations: how many were made.
         decision: the rule's last word.
     """
@@ -57,7 +55,7 @@ class Outcome:
         return stopped(self.trial)
 
 
-def run_trial(study: Study, encoding: Encoding, objective: Objective, rule: StopRule) -> Outcome:
+def run_trial(study: Study, encoding: Encoding, objective: Objective, rule: StopRule) -> TrialOutcome:
     """Asks for a trial, trains it as far as the rule lets it, and tells its reward.
 
     Raises:
@@ -73,7 +71,7 @@ def run_trial(study: Study, encoding: Encoding, objective: Objective, rule: Stop
         study.tell(trial, state=TrialState.FAIL)
         raise
     told = study.tell(trial, decision.predicted if decision.stop else reward)
-    return Outcome(told, architecture, n_made, decision)
+    return TrialOutcome(told, architecture, n_made, decision)
 
 
 def _train(
@@ -94,16 +92,12 @@ def _train(
 
 
 def report(study: Study, trial: Trial, step: int, reward: float, rule: StopRule, n_evaluations: int) -> Decision:
-    """Reports an evaluation, asks the rule, and marks the trial where it stops or condemns it.
+    """Reports an evaluation, asks the rule, and marks the trial where it stops or flags it.
 
     A trial that was taken up from a dead worker may have this value, and later ones: these are not shown to the rule.
 
     Args:
-        study: of the trial.
-        trial: running.
         step: of the evaluation, from 1.
-        reward: accuracy less penalty.
-        rule: decides.
         n_evaluations: of a full training.
     """
     stored = as_stored(study, trial)
@@ -116,8 +110,8 @@ def report(study: Study, trial: Trial, step: int, reward: float, rule: StopRule,
     if decision.stop:
         trial.set_user_attr(STOPPED_AT, step)
         trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
-    elif decision.condemned and not audited(seen):
-        trial.set_user_attr(AUDITED, step)
+    elif decision.flagged and not held_out(seen):
+        trial.set_user_attr(HELD_OUT, step)
         trial.set_user_attr(PREDICTED, decision.predicted)
         trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
     return decision

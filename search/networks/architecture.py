@@ -59,7 +59,7 @@ IDENTITY = Block(BlockType.IDENTITY, 0, 0)
 class Architecture:
     """A network of a space.
 
-    Args:
+    Attributes:
         space: the space's name, which fixes input, strides and head.
         blocks: from input to output.
         options: (name, value) pairs of the space's options; kept in alphabetical order.

@@ -34,10 +34,9 @@ _V2_EXPANSION = 6
 class Baseline:
     """A network of fixed shape.
 
-    Args:
-        name: what a person types; its text, as an architecture's line is.
+    Attributes:
+        name: what a user types; its text, as an architecture's line is.
         title: as the paper prints it.
-        lay: makes its layers.
     """
 
     name: str

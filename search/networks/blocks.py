@@ -56,13 +56,11 @@ class PoolMerge(StrEnum):
 
 
 @dataclass(frozen=True)
-class Laying:
+class BlockBuilder:
     """How blocks are laid in one architecture.
 
-    Args:
+    Attributes:
         n_dims: 2 for kernels over time and frequency, 1 for kernels along time alone (frequency as channels).
-        dw_stride: see DwStride.
-        pool_merge: see PoolMerge.
     """
 
     n_dims: int = 2
@@ -74,24 +72,21 @@ class Laying:
         return (width, width) if self.n_dims == 2 else (width, 1)
 
 
-TWO_DIMENSIONAL = Laying()
+TWO_DIMENSIONAL = BlockBuilder()
 
 
 def lay_block(
-    net: GraphBuilder, x: Value, kind: BlockType, kernel: int, filters: int, stride: Pair, laying: Laying
+    net: GraphBuilder, x: Value, kind: BlockType, kernel: int, filters: int, stride: Pair, builder: BlockBuilder
 ) -> Value:
     """Lays one block after `x` and returns its output.
 
     Args:
         net: where its layers go.
         x: the block's input.
-        kind: which block.
-        kernel: K.
         filters: channels of the output.
         stride: (time, frequency).
-        laying: the options.
     """
-    return _LAYING[kind](net, x, kernel, filters, stride, laying)
+    return _LAYING[kind](net, x, kernel, filters, stride, builder)
 
 
 def inverted_residual(
@@ -118,64 +113,66 @@ def residual_along_time(net: GraphBuilder, x: Value, kernel: int, filters: int, 
     return net.add(y, shortcut, Activation.RELU)
 
 
-def _kxk(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
-    return net.conv(x, filters, laying.window(kernel), stride)
+def _kxk(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder) -> Value:
+    return net.conv(x, filters, builder.window(kernel), stride)
 
 
-def _split_depthwise(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
+def _split_depthwise(
+    net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder
+) -> Value:
     along_time = (kernel, 1)
-    match laying.dw_stride:
+    match builder.dw_stride:
         case DwStride.AFTER_POINTWISE:
-            x = net.conv(_along_frequency(net, x, kernel, _ONE, laying), filters, _POINTWISE)
+            x = net.conv(_along_frequency(net, x, kernel, _ONE, builder), filters, _POINTWISE)
             return net.depthwise(x, along_time, stride)
         case DwStride.BEFORE_POINTWISE:
-            x = net.depthwise(_along_frequency(net, x, kernel, _ONE, laying), along_time, stride)
+            x = net.depthwise(_along_frequency(net, x, kernel, _ONE, builder), along_time, stride)
             return net.conv(x, filters, _POINTWISE)
         case DwStride.NEXT_BLOCK:
             # A stride that arrives from the block before acts in the first layer.
-            first = _along_frequency(net, x, kernel, stride, laying)
+            first = _along_frequency(net, x, kernel, stride, builder)
             x = net.depthwise(first, along_time, stride if first is x else _ONE)
             return net.conv(x, filters, _POINTWISE)
 
 
-def _along_frequency(net: GraphBuilder, x: Value, kernel: int, stride: Pair, laying: Laying) -> Value:
+def _along_frequency(net: GraphBuilder, x: Value, kernel: int, stride: Pair, builder: BlockBuilder) -> Value:
     # In one dimension frequency is the channels: there is nothing to move along.
-    return net.depthwise(x, (1, kernel), stride) if laying.n_dims == 2 else x
+    return net.depthwise(x, (1, kernel), stride) if builder.n_dims == 2 else x
 
 
-def _mobilenet_v1(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
-    return separable(net, x, laying.window(kernel), filters, stride)
+def _mobilenet_v1(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder) -> Value:
+    return separable(net, x, builder.window(kernel), filters, stride)
 
 
-def _mobilenet_v2(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
-    return inverted_residual(net, x, laying.window(kernel), filters, stride, expansion=1)
+def _mobilenet_v2(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder) -> Value:
+    return inverted_residual(net, x, builder.window(kernel), filters, stride, expansion=1)
 
 
 def _mobilenet_v2_avg_pool(
-    net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying
+    net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder
 ) -> Value:
     # The pooled path comes first, as the TFLite converter orders its operators.
-    pooled = net.average_pool(x, laying.window(_POOL_WIDTH), stride)
-    if laying.pool_merge is PoolMerge.CONCAT:
+    pooled = net.average_pool(x, builder.window(_POOL_WIDTH), stride)
+    if builder.pool_merge is PoolMerge.CONCAT:
         pooled = net.conv(pooled, filters // 2, _POINTWISE, activation=Activation.NONE)
-    y = net.depthwise(net.conv(x, x.shape[-1], _POINTWISE), laying.window(kernel), stride)
-    match laying.pool_merge:
+    y = net.depthwise(net.conv(x, x.shape[-1], _POINTWISE), builder.window(kernel), stride)
+    match builder.pool_merge:
         case PoolMerge.ADD:
             return net.conv(net.add(y, pooled), filters, _POINTWISE, activation=Activation.NONE)
         case PoolMerge.CONCAT:
             return net.concat(net.conv(y, filters // 2, _POINTWISE, activation=Activation.NONE), pooled)
 
 
-def _split_conv(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
+def _split_conv(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder) -> Value:
     x = net.conv(x, filters, (kernel, 1), (stride[0], 1))
-    return net.conv(x, filters, (1, kernel), (1, stride[1])) if laying.n_dims == 2 else x
+    return net.conv(x, filters, (1, kernel), (1, stride[1])) if builder.n_dims == 2 else x
 
 
-def _identity(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, laying: Laying) -> Value:
+def _identity(net: GraphBuilder, x: Value, kernel: int, filters: int, stride: Pair, builder: BlockBuilder) -> Value:
     return x
 
 
-_LAYING: dict[BlockType, Callable[[GraphBuilder, Value, int, int, Pair, Laying], Value]] = {
+_LAYING: dict[BlockType, Callable[[GraphBuilder, Value, int, int, Pair, BlockBuilder], Value]] = {
     BlockType.KXK: _kxk,
     BlockType.SPLIT_DEPTHWISE: _split_depthwise,
     BlockType.MOBILENET_V1: _mobilenet_v1,

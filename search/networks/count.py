@@ -47,34 +47,33 @@ _BATCH_NORM = 4
 
 
 @dataclass(frozen=True)
-class Cost:
+class ComputeCost:
     """FLOPs of one inference and number of parameters."""
 
     flops: int
     n_params: int
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.flops + other.flops, self.n_params + other.n_params)
+    def __add__(self, other: ComputeCost) -> ComputeCost:
+        return ComputeCost(self.flops + other.flops, self.n_params + other.n_params)
 
 
-NOTHING = Cost(0, 0)
-INPUT_COST = Cost(0, _RANGE + _STEP)
+NOTHING = ComputeCost(0, 0)
+INPUT_COST = ComputeCost(0, _RANGE + _STEP)
 
 
 @dataclass(frozen=True)
 class NetworkCost:
     """A network's cost: of each block in order, of input and head, and in total."""
 
-    blocks: tuple[Cost, ...]
-    head: Cost
-    total: Cost
+    blocks: tuple[ComputeCost, ...]
+    head: ComputeCost
+    total: ComputeCost
 
 
 def count_graph(graph: Graph, n_blocks: int | None = None) -> NetworkCost:
     """The cost of a graph.
 
     Args:
-        graph: the layers.
         n_blocks: how many blocks to list, where the last may have no layers (Identity); else as many as have.
     """
     if n_blocks is None:
@@ -86,7 +85,7 @@ def count_graph(graph: Graph, n_blocks: int | None = None) -> NetworkCost:
     return NetworkCost(tuple(by_block[1:]), by_block[HEAD], sum(by_block, NOTHING))
 
 
-def count_layer(layer: Layer) -> Cost:
+def count_layer(layer: Layer) -> ComputeCost:
     """The cost of one layer."""
     n_in, n_out = math.prod(layer.in_shape), math.prod(layer.out_shape)
     match layer:
@@ -94,23 +93,23 @@ def count_layer(layer: Layer) -> Cost:
             taps = math.prod(layer.kernel) * layer.in_shape[-1]
             n_filters = layer.out_shape[-1]
             n_params = taps * n_filters + _RANGE * n_filters + _STEP
-            return Cost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
+            return ComputeCost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
         case DepthwiseConv():
             taps = math.prod(layer.kernel)
             n_filters = layer.out_shape[-1]
             n_params = taps * n_filters + _RANGE + _STEP
-            return Cost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
+            return ComputeCost((2 * taps + 1) * n_out, n_params + _normalised(n_filters, layer.activation))
         case Concat():
-            return Cost(0, _RANGE + _STEP - _RANGE * len(layer.inputs))
+            return ComputeCost(0, _RANGE + _STEP - _RANGE * len(layer.inputs))
         case Add():
-            return Cost(0, _RANGE + _STEP + (0 if layer.activation is Activation.NONE else _STEP))
+            return ComputeCost(0, _RANGE + _STEP + (0 if layer.activation is Activation.NONE else _STEP))
         case AveragePool():
-            return Cost(math.prod(layer.kernel) * n_out, _RANGE + _STEP)
+            return ComputeCost(math.prod(layer.kernel) * n_out, _RANGE + _STEP)
         case GlobalMean():
-            return Cost(n_in, _RANGE + _STEP)
+            return ComputeCost(n_in, _RANGE + _STEP)
         case Dense():
             n_weights = n_in * n_out
-            return Cost(2 * n_weights + n_out, n_weights + n_out + _RANGE + _RANGE + _STEP)
+            return ComputeCost(2 * n_weights + n_out, n_weights + n_out + _RANGE + _RANGE + _STEP)
         case Softmax():
             return NOTHING
         case _:

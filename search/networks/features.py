@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.networks.architecture import Architecture, Block
-from search.networks.blocks import Laying, lay_block
+from search.networks.blocks import BlockBuilder, lay_block
 from search.networks.count import INPUT_COST, count_layer
 from search.networks.graph import lay_head, laying_of, place_strides
 from search.networks.layers import (
@@ -109,19 +109,21 @@ def family_of(column: str) -> str:
 
 
 def _counts(architecture: Architecture, space: Space) -> tuple[int, ...]:
-    laying = laying_of(architecture, space)
+    builder = laying_of(architecture, space)
     shape: Shape = space.input_shape
     total = [0] * len(_NAMES)
     for block, stride in zip(architecture.blocks, place_strides(architecture, space), strict=True):
-        counts, shape = _block_counts(block, shape, stride, laying)
+        counts, shape = _block_counts(block, shape, stride, builder)
         total = [a + b for a, b in zip(total, counts, strict=True)]
     return tuple(a + b for a, b in zip(total, _head_counts(space, shape), strict=True))
 
 
 @lru_cache(maxsize=100_000)
-def _block_counts(block: Block, in_shape: Shape, stride: Stride, laying: Laying) -> tuple[tuple[int, ...], Shape]:
+def _block_counts(
+    block: Block, in_shape: Shape, stride: Stride, builder: BlockBuilder
+) -> tuple[tuple[int, ...], Shape]:
     net = GraphBuilder(in_shape)
-    out = lay_block(net, net.input, block.type, block.kernel, block.filters, stride, laying)
+    out = lay_block(net, net.input, block.type, block.kernel, block.filters, stride, builder)
     return _sum(net.graph().layers), out.shape
 
 

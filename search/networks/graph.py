@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from search.networks.architecture import Architecture
-from search.networks.blocks import BlockType, DwStride, Laying, PoolMerge, lay_block
+from search.networks.blocks import BlockBuilder, BlockType, DwStride, PoolMerge, lay_block
 from search.networks.layers import HEAD, Activation, Graph, GraphBuilder, Value
 from search.networks.space import Space, Stride
 from search.networks.spaces import space_named
@@ -25,19 +25,19 @@ def build_graph(architecture: Architecture) -> Graph:
     """
     space = space_named(architecture.space)
     space.validate(architecture)
-    laying = laying_of(architecture, space)
+    builder = laying_of(architecture, space)
     net = GraphBuilder(space.input_shape)
     x = net.input
     strides = place_strides(architecture, space)
     for ordinal, (block, stride) in enumerate(zip(architecture.blocks, strides, strict=True), start=1):
         net.block = ordinal
-        x = lay_block(net, x, block.type, block.kernel, block.filters, stride, laying)
+        x = lay_block(net, x, block.type, block.kernel, block.filters, stride, builder)
     return lay_head(net, x, (space.hidden_units,), space.n_classes)
 
 
-def laying_of(architecture: Architecture, space: Space) -> Laying:
+def laying_of(architecture: Architecture, space: Space) -> BlockBuilder:
     """How the blocks of an architecture are laid."""
-    return Laying(
+    return BlockBuilder(
         space.n_dims, DwStride(architecture.option("dw_stride")), PoolMerge(architecture.option("pool_merge"))
     )
 

@@ -29,7 +29,7 @@ class Activation(StrEnum):
 class Layer:
     """One layer.
 
-    Args:
+    Attributes:
         block: ordinal of its block, from 1; HEAD after the last.
         inputs: which values it reads: 0 is the network's input, i the output of layer i - 1.
         in_shape: shape of each input (they agree, but for the channels of a Concat).

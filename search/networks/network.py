@@ -1,6 +1,6 @@
 """Whatever can be counted and written as a file: an architecture of a space, or a baseline.
 
-Between what a person types and everything that works on layers.
+Between what a user types and everything that works on layers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def graph_of(network: Network) -> Graph:
 
 
 def read_network_name(text: str) -> Network:
-    """The network that a person names: a baseline, `table2`, or an architecture's text.
+    """The network that a user names: a baseline, `table2`, or an architecture's text.
 
     Raises:
         BadText: none of these.

@@ -46,7 +46,7 @@ class Position:
 
     @property
     def text(self) -> str:
-        """What is allowed here, for a person."""
+        """What is allowed here, for a user."""
         types = ", ".join(kind.value for kind in self.types)
         return f"types {types}; kernels {_listed(self.kernels)}; filters {_listed(self.filters)}"
 
@@ -55,7 +55,7 @@ class Position:
 class Space:
     """A search space.
 
-    Args:
+    Attributes:
         name: as it stands in an architecture's text.
         input_shape: (time, frequency, channels).
         positions: one per block, from input to output.
@@ -185,7 +185,7 @@ class Space:
 
 
 def read_options(texts: Iterable[str]) -> dict[str, str]:
-    """The options that a person gave as `NAME=VALUE`.
+    """The options that a user gave as `NAME=VALUE`.
 
     Raises:
         BadText: not of that form, or a name twice.

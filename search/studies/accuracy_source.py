@@ -12,26 +12,24 @@ from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_s
 from search.errors import BadTrainings
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
-from search.studies.budget import effort_named
+from search.studies.budget import budget_named
 from search.studies.loop import Trainer
-from search.training.recipe import Recipe
-from search.training.result import Trained, Watch
+from search.training.recipe import TrainingRecipe
+from search.training.result import TrainingResult, Watch
 
 Say = Callable[[str], None]
-"""Tells a person something."""
+"""Tells a user something."""
 
 
 @dataclass(frozen=True)
 class AccuracySource:
     """Trains, or answers in the place of training.
 
-    Args:
+    Attributes:
         name: the data, or the surrogate with its error.
         sha256: of the data's numbers, or of the surrogate's table.
         synthetic: whether the sounds behind it are synthesised.
         surrogate: whether it is one.
-        effort: its name.
-        recipe: of a training.
         train: gives the accuracy of an architecture.
     """
 
@@ -40,7 +38,7 @@ class AccuracySource:
     synthetic: bool
     surrogate: bool
     effort: str
-    recipe: Recipe
+    recipe: TrainingRecipe
     train: Trainer
 
 
@@ -51,10 +49,10 @@ def training_source(audioset: Path | None, effort_name: str, say: Say) -> Accura
         UnknownEffort: no effort has that name.
         DataMissing, DataBroken: AudioSet is not there, or cannot be read.
     """
-    effort = effort_named(effort_name)
+    effort = budget_named(effort_name)
     data = load_data(audioset, effort.clips, say)
 
-    def train(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+    def train(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         from search.training.trainer import train as train_graph
 
         return train_graph(build_graph(architecture), data, effort.recipe, seed, watch)

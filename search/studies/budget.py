@@ -6,39 +6,38 @@ from dataclasses import dataclass
 
 from search.audio.synthetic_data import SyntheticSize
 from search.errors import UnknownEffort
-from search.training.recipe import QUICK, SMOKE, THOROUGH, Recipe
+from search.training.recipe import QUICK, SMOKE, THOROUGH, TrainingRecipe
 
 
 @dataclass(frozen=True)
-class Effort:
+class TrainingBudget:
     """A recipe, and the synthetic clips that go with it (AudioSet is always used whole).
 
-    Args:
-        name: what a person types.
-        recipe: of every training.
+    Attributes:
+        name: what a user types.
         clips: of the synthetic set.
     """
 
     name: str
-    recipe: Recipe
+    recipe: TrainingRecipe
     clips: SyntheticSize
 
 
-EFFORTS = (
-    Effort("smoke", SMOKE, SyntheticSize(n_train=200, n_validation=100, n_test=100)),
-    Effort("quick", QUICK, SyntheticSize(n_train=2_000, n_validation=600, n_test=1_000)),
-    Effort("thorough", THOROUGH, SyntheticSize(n_train=6_000, n_validation=1_500, n_test=1_500)),
+BUDGETS = (
+    TrainingBudget("smoke", SMOKE, SyntheticSize(n_train=200, n_validation=100, n_test=100)),
+    TrainingBudget("quick", QUICK, SyntheticSize(n_train=2_000, n_validation=600, n_test=1_000)),
+    TrainingBudget("thorough", THOROUGH, SyntheticSize(n_train=6_000, n_validation=1_500, n_test=1_500)),
 )
 """smoke only shows that everything works; quick takes about a minute a trial; thorough is for real searches."""
 
 
-def effort_named(name: str) -> Effort:
+def budget_named(name: str) -> TrainingBudget:
     """The effort of this name.
 
     Raises:
         UnknownEffort: there is none.
     """
-    for effort in EFFORTS:
+    for effort in BUDGETS:
         if effort.name == name:
             return effort
-    raise UnknownEffort(f"no effort {name!r}", f"efforts: {', '.join(each.name for each in EFFORTS)}")
+    raise UnknownEffort(f"no effort {name!r}", f"efforts: {', '.join(each.name for each in BUDGETS)}")

@@ -17,11 +17,11 @@ from search.networks.count import count_graph
 from search.networks.network import Network, graph_of, read_network_name
 
 if TYPE_CHECKING:
-    from search.costs import KnownCosts
+    from search.costs import PredictedCosts
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCost:
     """What the bench says of a network: means over its visits, of any of its files."""
 
     energy_mj: float
@@ -33,13 +33,10 @@ class Measured:
 class ComparedNetwork:
     """A row of the table.
 
-    Args:
+    Attributes:
         title: as the paper prints it, or the first digits of its hash.
-        network: itself.
         test_accuracies, accuracies: of the int8 files, a repeat each: test and validation split.
         float_accuracy: mean of the float models, validation split.
-        size_bytes: of its file.
-        flops, n_params: counted.
         predicted_mj: None for a network outside the predictor's space.
         measured: None while the bench has not seen it.
         data: name of the data set.
@@ -55,7 +52,7 @@ class ComparedNetwork:
     flops: int
     n_params: int
     predicted_mj: float | None
-    measured: Measured | None
+    measured: MeasuredCost | None
     data: str
     synthetic: bool
 
@@ -65,13 +62,12 @@ class ComparedNetwork:
         return isinstance(self.network, Baseline)
 
 
-def compared_networks(db: Database, costs: KnownCosts | None, space: str | None) -> list[ComparedNetwork]:
+def compared_networks(db: Database, costs: PredictedCosts | None, space: str | None) -> list[ComparedNetwork]:
     """All retrained networks: those that a search has found by falling accuracy, then the baselines in theirs.
 
     Retrainings on other data or with another recipe than the newest are left out.
 
     Args:
-        db: the record.
         costs: predicts energies, of architectures of `space` only.
         space: the predictor's.
     """
@@ -91,8 +87,8 @@ def compared_networks(db: Database, costs: KnownCosts | None, space: str | None)
 def _compared(
     text: str,
     rows: Sequence[RetrainingSpec],
-    measured: Mapping[str, list[Measured]],
-    costs: KnownCosts | None,
+    measured: Mapping[str, list[MeasuredCost]],
+    costs: PredictedCosts | None,
     space: str | None,
 ) -> ComparedNetwork:
     network = read_network_name(text)
@@ -116,22 +112,22 @@ def _compared(
     )
 
 
-def _measured_files(db: Database) -> dict[str, list[Measured]]:
+def _measured_files(db: Database) -> dict[str, list[MeasuredCost]]:
     """Visits by the hash of the file."""
-    found: dict[str, list[Measured]] = {}
+    found: dict[str, list[MeasuredCost]] = {}
     for row in result_rows(db):
-        visit = Measured(row["energy_mj"], row["latency_ms"], row["simulated"])
+        visit = MeasuredCost(row["energy_mj"], row["latency_ms"], row["simulated"])
         found.setdefault(row["model_sha256"], []).append(visit)
     return found
 
 
-def _together(visits: Sequence[Measured]) -> Measured | None:
+def _together(visits: Sequence[MeasuredCost]) -> MeasuredCost | None:
     # A measured visit outweighs any number of simulated ones.
     visits = [visit for visit in visits if not visit.simulated] or visits
     if not visits:
         return None
     energy_mj, latency_ms = fmean(v.energy_mj for v in visits), fmean(v.latency_ms for v in visits)
-    return Measured(energy_mj, latency_ms, visits[0].simulated)
+    return MeasuredCost(energy_mj, latency_ms, visits[0].simulated)
 
 
 def spread_percent(shares: Sequence[float]) -> str:

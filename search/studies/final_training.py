@@ -17,25 +17,23 @@ from search.audio.examples import SoundData
 from search.networks.layers import Graph
 from search.networks.network import Network, graph_of
 from search.studies.files import keep_file
-from search.studies.loop import Clock
+from search.studies.loop import StudyClock
 from search.training.int8_accuracy import int8_accuracy
-from search.training.recipe import Recipe
-from search.training.result import Trained
+from search.training.recipe import TrainingRecipe
+from search.training.result import TrainingResult
 
 LONGER = 4 / 3
 """How much longer than a trial the paper trains its best networks."""
 
 
 @dataclass(frozen=True, eq=False)
-class Retrainer:
+class FinalRetrainer:
     """Trains networks again.
 
-    Args:
-        db: the record.
+    Attributes:
         files_dir: where trained files go.
         data: what networks learn, its test split included.
         recipe: of a trial; retraining takes LONGER.
-        clock: the time.
         train: of a graph, the data, a recipe and a seed.
         observe: told every finished retraining.
     """
@@ -43,13 +41,13 @@ class Retrainer:
     db: Database
     files_dir: Path
     data: SoundData
-    recipe: Recipe
-    clock: Clock
-    train: Callable[[Graph, SoundData, Recipe, int], Trained]
+    recipe: TrainingRecipe
+    clock: StudyClock
+    train: Callable[[Graph, SoundData, TrainingRecipe, int], TrainingResult]
     observe: Callable[[RetrainingSpec], None] = lambda retraining: None
 
     @property
-    def longer(self) -> Recipe:
+    def longer(self) -> TrainingRecipe:
         """The recipe of a retraining: nobody watches it, so its accuracy is taken at the end alone."""
         return replace(self.recipe.longer(LONGER), n_evaluations=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.engine.encoding import Encoding
-from search.engine.record import Known, finished, stopped
+from search.engine.record import TrialCosts, finished, stopped
 from search.errors import BadTrainings
 from search.studies.storage import close_study, load_study, settings_of, storage_troubles
 from search.surrogate.trainings import Training, Trainings
@@ -41,7 +41,7 @@ def _gathered(study: Any) -> Trainings:
 
 
 def _training(trial: Any, encoding: Encoding) -> Training:
-    penalty, attrs = Known.read(trial).penalty, trial.user_attrs
+    penalty, attrs = TrialCosts.read(trial).penalty, trial.user_attrs
     # What was reported is the reward.
     curve = [value + penalty for _, value in sorted(trial.intermediate_values.items())]
     return Training(

@@ -27,10 +27,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
-from search.engine.record import AUDITED, STOPPED_AT, Known, finished, is_known, stopped
+from search.engine.record import HELD_OUT, STOPPED_AT, TrialCosts, finished, has_costs, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
 from search.errors import SearchError, StorageUnusable
@@ -39,7 +39,7 @@ from search.networks.architecture_spec import architecture_spec
 from search.studies.files import keep_file
 from search.studies.ownership import adopt_abandoned, ask, sign
 from search.studies.settings import StudySettings
-from search.training.result import Evaluation, Stopped, Trained, Watch
+from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 
 log = logging.getLogger(__name__)
 
@@ -48,40 +48,35 @@ _N_EVALUATIONS, _DURATION_S, _SEED, _FINISHED_UTC = "n_evaluations", "duration_s
 
 
 @dataclass(frozen=True)
-class Clock:
+class StudyClock:
     """Where the time comes from.
 
-    Args:
+    Attributes:
         utc: of the calendar, aware.
-        monotonic_s: for durations.
     """
 
     utc: Callable[[], datetime]
     monotonic_s: Callable[[], float]
 
     @classmethod
-    def of_this_machine(cls) -> Clock:
+    def of_this_machine(cls) -> StudyClock:
         """The real one."""
         return cls(lambda: datetime.now(UTC), time.monotonic)
 
 
-Trainer = Callable[[Architecture, int, Watch], Trained]
-"""Trains an architecture from a seed; raises Stopped when whoever watches has seen enough."""
+Trainer = Callable[[Architecture, int, Watch], TrainingResult]
+"""Trains an architecture from a seed; raises TrainingStopped when the watcher has seen enough."""
 
 
 @dataclass(frozen=True, eq=False)
 class Worker:
     """What a worker needs.
 
-    Args:
+    Attributes:
         study: Optuna's, its sampler set.
-        settings: of the study.
         study_id: of the study in the record.
-        db: the record.
         files_dir: where trained files go.
-        costs: known before training.
-        rule: stops hopeless trainings.
-        clock: the time.
+        rule: stops trainings that will not pay.
         train: how an architecture is trained.
         observe: told every finished trial.
     """
@@ -91,9 +86,9 @@ class Worker:
     study_id: int
     db: Database
     files_dir: Path
-    costs: KnownCosts
+    costs: PredictedCosts
     rule: StopRule
-    clock: Clock
+    clock: StudyClock
     train: Trainer
     observe: Callable[[TrialSpec], None] = lambda trial: None
 
@@ -131,11 +126,11 @@ class Worker:
             StorageUnusable: the record has trials that are not in the storage: it is not that of the study.
         """
         recorded = {trial.number: trial.architecture.hash for trial in list_trials(self.db, self.study_id)}
-        # A trial without costs was never one of this program's: a person put it into the study.
-        stored = {frozen.number: frozen for frozen in finished(self.study) if is_known(frozen)}
+        # A trial without costs was never one of this program's: a user put it into the study.
+        stored = {frozen.number: frozen for frozen in finished(self.study) if has_costs(frozen)}
         for number, architecture_hash in recorded.items():
             there = stored.get(number)
-            if there is None or Known.read(there).architecture_hash != architecture_hash:
+            if there is None or TrialCosts.read(there).architecture_hash != architecture_hash:
                 raise StorageUnusable(
                     f"trial {number + 1} of study {self.study.study_name} in {self.db.shown} is not among its trials "
                     "in the storage",
@@ -172,7 +167,7 @@ class Worker:
         watch = _Watch(self, trial, known)
         try:
             trained = self.train(architecture, seed, watch)
-        except Stopped as stop:
+        except TrainingStopped as stop:
             values: float | tuple[float, ...] = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
         except (SearchError, StorageInternalError, SQLAlchemyError):
@@ -196,7 +191,7 @@ class Worker:
         self.observe(row)
         return True
 
-    def _keep(self, trial: Any, trained: Trained) -> None:
+    def _keep(self, trial: Any, trained: TrainingResult) -> None:
         """Stores the file and what was measured of it."""
         sha256 = hashlib.sha256(trained.tflite).hexdigest()
         keep_file(self.files_dir, sha256, trained.tflite)
@@ -206,7 +201,7 @@ class Worker:
         trial.set_user_attr(_FILE_BYTES, len(trained.tflite))
 
     def _as_row(self, frozen: Any) -> TrialSpec:
-        attrs, known = frozen.user_attrs, Known.read(frozen)
+        attrs, known = frozen.user_attrs, TrialCosts.read(frozen)
         cut = stopped(frozen)
         model = None
         if not cut:
@@ -240,15 +235,15 @@ def training_seed(study_seed: int, architecture: Architecture) -> int:
 class _Watch:
     """Reports a training to the study, and asks the rule whether to stop it."""
 
-    def __init__(self, worker: Worker, trial: Any, known: Known) -> None:
+    def __init__(self, worker: Worker, trial: Any, known: TrialCosts) -> None:
         self._worker, self._trial, self._known = worker, trial, known
-        for mark in (STOPPED_AT, AUDITED):
+        for mark in (STOPPED_AT, HELD_OUT):
             # Of the worker that died at it: the rule decides anew, and may decide otherwise.
             if mark in trial.user_attrs:
                 trial.set_user_attr(mark, None)
         self.predicted = 0.0
 
-    def __call__(self, evaluation: Evaluation) -> bool:
+    def __call__(self, evaluation: CurveEvaluation) -> bool:
         worker = self._worker
         sign(self._trial, worker.clock.utc())
         if worker.several:

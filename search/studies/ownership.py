@@ -64,7 +64,7 @@ def adopt_abandoned(study: Any, now: datetime) -> Trial | None:
 def _abandoned(trial: FrozenTrial, now: datetime) -> bool:
     worker = trial.user_attrs.get(WORKER)
     if not isinstance(worker, dict):
-        # Two workers asked at once, or a person queued it: its worker is between two lines, or dead.
+        # Two workers asked at once, or a user queued it: its worker is between two lines, or dead.
         started = trial.datetime_start
         return started is not None and now.astimezone(UTC) - started.astimezone(UTC) > _UNSIGNED
     if worker["host"] == socket.gethostname():

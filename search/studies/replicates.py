@@ -1,4 +1,4 @@
-"""Networks that were trained before, to be trained again from other seeds: what of an accuracy is luck."""
+"""Networks that were trained before, to be trained again from other seeds: the run-to-run variance of an accuracy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ def trained_before(url: str, name: str, space: str, seed: int) -> list[dict[str,
 
     Args:
         space: in which they are to be trained again.
-        seed: from which.
 
     Raises:
         StudyMissing: there is no such study.
@@ -40,9 +39,7 @@ def most_accurate(trainings: Trainings, space: str, seed: int) -> list[dict[str,
     """The architectures of a table as parameters, each once, by falling accuracy of their best training.
 
     Args:
-        trainings: the table.
         space: in which they are to be trained again, with its own options.
-        seed: from which.
 
     Raises:
         BadTrainings: the table is empty, of another space or other options, or of the same seed.

@@ -1,6 +1,6 @@
 """What a study is: everything that would make its rewards incomparable with another study's.
 
-Kept with the study itself and in the record, and held against what a person asks for when a study goes on.
+Kept with the study itself and in the record, and held against what a user asks for when a study goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from search.errors import UnknownSettings
 from search.networks.space import Space
 from search.networks.spaces import space_named
-from search.training.recipe import Recipe
+from search.training.recipe import TrainingRecipe
 
 FORMAT = 1
 
@@ -22,15 +22,13 @@ FORMAT = 1
 class StudySettings:
     """A study.
 
-    Args:
-        space: its name.
+    Attributes:
         options: of the space, all of them.
         algorithm: who proposes; see search.engine.algorithms.
-        stopping: who stops hopeless trainings; see search.engine.stopping.
+        stopping: who stops trainings that will not pay; see search.engine.stopping.
         reward: name of a preset, see search.engine.reward.
         seed: of proposals and trainings.
         data: name of the data set.
-        data_sha256: of its numbers.
         effort: its name, see `effort`.
         recipe: how networks are trained.
         predictor_sha256: of all that the energy predictor's answers follow from.
@@ -48,7 +46,7 @@ class StudySettings:
     data: str
     data_sha256: str
     effort: str
-    recipe: Recipe
+    recipe: TrainingRecipe
     predictor_sha256: str
     predictor_simulated: bool
     data_synthetic: bool
@@ -74,7 +72,7 @@ class StudySettings:
                 )
             values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
             values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
-            values["recipe"] = Recipe(**plain["recipe"])
+            values["recipe"] = TrainingRecipe(**plain["recipe"])
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise UnknownSettings(f"the study's settings are none of this version: {error}", hint) from error

@@ -19,7 +19,7 @@ from search.errors import BadTrainings, PredictorUnfit, StudyMissing, UnknownSto
 from search.networks.features import feature_columns
 from search.networks.spaces import space_named
 from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
-from search.studies.budget import effort_named
+from search.studies.budget import budget_named
 from search.studies.files import networks_dir
 from search.studies.settings import StudySettings
 from search.studies.storage import check_study, close_study, create_study, default_url, load_study, settings_of, shown
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a person asks for; see the options of `search run`."""
+class StudyRequest:
+    """What a user asks for; see the options of `search run`."""
 
     study: str
     db: str
@@ -48,17 +48,13 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Started:
+class StudyHandle:
     """A study that can be worked on.
 
-    Args:
-        url: of the storage.
+    Attributes:
         settings: it was made with.
         study: Optuna's.
-        db: the record.
         row: the study in the record.
-        source: of accuracies.
-        saved: the energy predictor.
     """
 
     url: str
@@ -76,17 +72,17 @@ class Started:
 
     def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
         """A worker of this process."""
-        from search.costs import KnownCosts
+        from search.costs import PredictedCosts
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
         from search.engine.stopping.rules import build_stop_rule
-        from search.studies.loop import Clock, Worker
+        from search.studies.loop import StudyClock, Worker
 
         settings = self.settings
-        costs = KnownCosts(self.saved.predictor, reward_named(settings.reward))
+        costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward))
         encoding = Encoding(settings.search_space, settings.options)
         self.study.sampler = build_sampler(
-            settings.algorithm, Settings(encoding, settings.seed, costs.penalties, skip_hopeless=True)
+            settings.algorithm, Settings(encoding, settings.seed, costs.penalties, skip_dominated=True)
         )
         return Worker(
             study=self.study,
@@ -96,19 +92,19 @@ class Started:
             files_dir=networks_dir(self.db),
             costs=costs,
             rule=build_stop_rule(settings.stopping, settings.seed),
-            clock=Clock.of_this_machine(),
+            clock=StudyClock.of_this_machine(),
             train=self.source.train,
             observe=observe,
         )
 
 
-def check_begun(asked: Asked) -> None:
+def check_begun(asked: StudyRequest) -> None:
     """Returns when the study is there; StudyMissing when not."""
     close_study(load_study(asked.storage or default_url(asked.db), asked.study))
 
 
 @contextmanager
-def start_study(asked: Asked, say: Say) -> Iterator[Started]:
+def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
     """The study of a name, made if there is none.
 
     Raises:
@@ -121,7 +117,7 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
         raise StudyMissing("a study needs a name", "give it one with --study NAME")
     space = space_named(asked.space)
     reward_named(asked.reward)
-    effort_named(asked.effort)
+    budget_named(asked.effort)
     check_algorithm(asked.algorithm)
     stopping = asked.stopping or (NO_RULE if asked.algorithm == PARETO else DEFAULT_STOP_RULE)
     if asked.algorithm == PARETO and stopping != NO_RULE:
@@ -154,7 +150,7 @@ def start_study(asked: Asked, say: Say) -> Iterator[Started]:
         row = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
         try:
-            yield Started(url, settings, study, db, row, source, saved)
+            yield StudyHandle(url, settings, study, db, row, source, saved)
         finally:
             close_study(study)
 
@@ -168,7 +164,7 @@ def join_study(
     audioset: Path | None,
     say: Say,
     surrogate: Path | None = None,
-) -> Iterator[Started]:
+) -> Iterator[StudyHandle]:
     """A study that is there already.
 
     Raises:
@@ -192,7 +188,7 @@ def join_study(
             )
     with open_database(db_url) as db:
         try:
-            yield Started(url, settings, study, db, _recorded(db, name, settings), source, saved)
+            yield StudyHandle(url, settings, study, db, _recorded(db, name, settings), source, saved)
         finally:
             close_study(study)
 

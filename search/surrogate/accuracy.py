@@ -2,8 +2,8 @@
 
 The models are those of the energy predictor on the same columns, fitted to the log-odds of the accuracy: accuracies
 end at 1, and a linear model of them goes on beyond it just where a search looks. Each is judged by folds over
-architectures; the best is fitted to all trainings. What it leaves unexplained is the luck of a training together with
-its own error. Luck is told on log-odds too: a network near 1 has little to gain and much to lose.
+architectures; the best is fitted to all trainings. What it leaves unexplained is the run-to-run (seed) variance of
+a training together with its own error, on log-odds too: a network near 1 has little to gain and much to lose.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from predictor.metrics import Metrics, score
-from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with, recipe_named
+from predictor.models import RECIPES, ModelRecipe, fit_pipeline, predict_with, recipe_named
 from predictor.schema import FeatureSchema, Matrix
 from predictor.split import grouped_folds
 from predictor.table import FeatureTable, Floats, Indices
@@ -32,20 +32,14 @@ FEWEST = 40
 """Architectures; with fewer there is nothing to judge a model by."""
 
 _FEWEST_REPEATS = 10
-"""Degrees of freedom of the luck, over all architectures: fewer say little about it."""
+"""Degrees of freedom of the run-to-run variance, over all architectures: fewer say little about it."""
 
 _N_SPECIMENS = 500
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A model by folds over architectures: every training predicted by a model that has not seen its architecture.
-
-    Args:
-        name: of the model.
-        folds: of the accuracies.
-        log_odds_rmse: of their log-odds.
-    """
+class CrossValidation:
+    """A model by folds over architectures: every training predicted by a model that has not seen its architecture."""
 
     name: str
     folds: Metrics
@@ -53,13 +47,11 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Luck:
+class SeedVariance:
     """How trainings of the same architecture from different seeds differ, pooled over architectures.
 
-    Args:
+    Attributes:
         accuracy_sd: standard deviation of accuracies.
-        log_odds_sd: of their log-odds.
-        n_free: degrees of freedom.
     """
 
     accuracy_sd: float
@@ -71,16 +63,15 @@ class Luck:
 class AccuracyModel:
     """A fitted model.
 
-    Args:
+    Attributes:
         judged: all that were tried, the best first; the fitted one is the first.
         float_correlation: of int8 and float accuracies of the trainings (Pearson).
-        luck: of a training; None where too few were trained again.
-        n_trainings: fitted to.
+        seed_variance: of a training; None where too few were trained again.
     """
 
-    judged: tuple[Judged, ...]
+    judged: tuple[CrossValidation, ...]
     float_correlation: float
-    luck: Luck | None
+    seed_variance: SeedVariance | None
     n_trainings: int
     _schema: FeatureSchema
     _pipeline: Any
@@ -97,7 +88,6 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
 
     Args:
         trainings: what to learn from.
-        seed: of the folds.
         only: the name of a model, to fit that one.
 
     Raises:
@@ -121,10 +111,10 @@ def fit_accuracy(trainings: Trainings, seed: int = 1, only: str | None = None) -
     pipeline = fit_pipeline(recipe_named(judged[0].name), schema, matrix, log_odds(targets), seed, 1)
     floats = np.array([row.float_accuracy for row in trainings.rows])
     correlation = float(np.corrcoef(floats, targets)[0, 1])
-    return AccuracyModel(tuple(judged), correlation, _luck(targets, groups), len(targets), schema, pipeline)
+    return AccuracyModel(tuple(judged), correlation, _seed_variance(targets, groups), len(targets), schema, pipeline)
 
 
-def _luck(targets: Floats, groups: Indices) -> Luck | None:
+def _seed_variance(targets: Floats, groups: Indices) -> SeedVariance | None:
     """Over the trainings after an architecture's first row, where there are at least two of these; else over both.
 
     Who trains networks again mostly takes those whose first training went well: against that one, the others are worse
@@ -139,16 +129,16 @@ def _luck(targets: Floats, groups: Indices) -> Luck | None:
     def pooled(sets: Sequence[Floats]) -> float:
         return float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in sets) / n_free))
 
-    return Luck(pooled(sets), pooled([log_odds(each) for each in sets]), n_free)
+    return SeedVariance(pooled(sets), pooled([log_odds(each) for each in sets]), n_free)
 
 
 def _by_folds(
-    recipe: Recipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, groups: Indices, seed: int
-) -> Judged:
+    recipe: ModelRecipe, schema: FeatureSchema, matrix: Matrix, targets: Floats, groups: Indices, seed: int
+) -> CrossValidation:
     """Over all trainings, each predicted when its fold was left out."""
     predicted = np.empty(len(targets))
     for fold in grouped_folds(groups, seed):
         pipeline = fit_pipeline(recipe, schema, matrix[fold.train], log_odds(targets[fold.train]), seed, 1)
         predicted[fold.test] = expit(predict_with(pipeline, matrix[fold.test]))
     log_odds_rmse = float(np.sqrt(np.mean((log_odds(predicted) - log_odds(targets)) ** 2)))
-    return Judged(recipe.name, score(targets, predicted), log_odds_rmse)
+    return CrossValidation(recipe.name, score(targets, predicted), log_odds_rmse)

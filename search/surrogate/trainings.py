@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.whole_file import whole_file
-from search.errors import BadTrainings, StableError
+from search.errors import BadTrainings, StableSearchError
 from search.networks.architecture import Architecture, parse
 from search.networks.spaces import space_named
-from search.training.recipe import Recipe
+from search.training.recipe import TrainingRecipe
 
 FORMAT = 1
 COLUMNS = ("architecture", "training_seed", "float_accuracy", "accuracy", "curve")
@@ -36,8 +36,7 @@ _DIGITS = 5
 class Training:
     """One finished training.
 
-    Args:
-        architecture: what was trained.
+    Attributes:
         seed: of weights and order.
         float_accuracy: of the float model, validation split, 0..1.
         accuracy: of the int8 file.
@@ -55,16 +54,14 @@ class Training:
 class Trainings:
     """Trainings that may be compared: of one space, with one recipe, on the same data.
 
-    Args:
-        space: its name.
+    Attributes:
         data: name of the data set.
         recipe: of all of them.
-        rows: the trainings.
     """
 
     space: str
     data: str
-    recipe: Recipe
+    recipe: TrainingRecipe
     rows: tuple[Training, ...]
 
     @property
@@ -114,7 +111,7 @@ def read_trainings(path: Path) -> Trainings:
         raise BadTrainings(f"{path} cannot be read: {error}", _HINT) from error
     try:
         head = json.loads(first.removeprefix("# "))
-        recipe = Recipe(**head["recipe"])
+        recipe = TrainingRecipe(**head["recipe"])
         if recipe.n_evaluations < 1:
             raise ValueError("no evaluation")
         if head["format"] != FORMAT:
@@ -128,7 +125,7 @@ def read_trainings(path: Path) -> Trainings:
         try:
             rows.append(_training(row, recipe.n_evaluations))
             space.validate(rows[-1].architecture)
-        except (ValueError, TypeError, KeyError, AttributeError, StableError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, StableSearchError) as error:
             raise BadTrainings(f"row {number} of {path}: {error}", _HINT) from error
     return replace(trainings, rows=tuple(rows))
 

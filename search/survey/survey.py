@@ -22,8 +22,7 @@ Numbers = NDArray[np.float64]
 class Survey:
     """A sample of a space; every array has one element a network.
 
-    Args:
-        space_name: of the space.
+    Attributes:
         flops, n_params: by the paper's rule, see `count`.
         size_bytes: of the .tflite file.
     """

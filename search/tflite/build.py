@@ -1,4 +1,4 @@
-"""Writing .tflite files ahead of whoever needs them: one file per network, named by its content.
+"""Writing .tflite files ahead of their use: one file per network, named by its content.
 
 A campaign asks for its networks in order and takes the files as it goes; worker processes stay a little
 ahead. Kill anything at any moment: a file is either there and whole, or not there. The next call writes what
@@ -43,11 +43,10 @@ _HINTS = {
 class BuiltFile:
     """A model file on disk.
 
-    Args:
+    Attributes:
         architecture_hash: of the network it holds.
         path: `<sha256>.tflite` in the output folder.
         sha256: of the file's bytes.
-        size_bytes: of the file.
     """
 
     architecture_hash: str

@@ -34,8 +34,7 @@ _LAST_OLD_CODE = 127
 class Tensor:
     """A tensor of the file.
 
-    Args:
-        shape: with the batch.
+    Attributes:
         type_name: INT8 or INT32, as in the schema's TensorType.
         data: little-endian numbers of a constant, nothing for an activation.
         scales: float32, one in all or one per element of `scale_axis`; None when not quantized.

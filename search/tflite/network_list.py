@@ -1,4 +1,4 @@
-"""Lists of networks in files: what a person, or another command, wants built or measured.
+"""Lists of networks in files: what a user, or another command, wants built or measured.
 
 Two forms are read. A text file has a network a line, blank lines and lines that start with # left out. A CSV
 file has a column `text`, and may have a column `architecture_hash`, which is then held against the text; the

@@ -1,6 +1,6 @@
 """A network with all its numbers: what a file holds, before it is a file and after it was read.
 
-Between whoever knows the numbers (`random_constants` for untrained networks, training for trained ones, `reader`
+Between those that know the numbers (`random_constants` for untrained networks, training for trained ones, `reader`
 for files of others) and `writer`. The scheme is that of the TFLite 8-bit quantization specification:
 real = scale * (q - zero_point); activations int8 with one scale, weights int8 symmetric in -127..127 with a
 scale per filter (one for all in dense layers), biases int32 with scale = input scale * weight scale.
@@ -28,7 +28,7 @@ class Quantization:
 class Constants:
     """What a convolution or dense layer carries.
 
-    Args:
+    Attributes:
         weights: int8; (filters, height, width, channels) of a convolution, (1, height, width, channels) of a
             depthwise one, (units, inputs) of a dense layer.
         weight_scales: float32; one per filter, or one in all for a dense layer.
@@ -44,8 +44,7 @@ class Constants:
 class QuantizedNetwork:
     """A graph with all its numbers.
 
-    Args:
-        graph: the layers.
+    Attributes:
         quantizations: of each value, the network's input first (see Layer.inputs).
         constants: by layer index, for the layers that carry any.
     """

@@ -52,8 +52,7 @@ def read_network(data: bytes, graph: Graph) -> QuantizedNetwork:
 class FileOperator:
     """An operator of a file.
 
-    Args:
-        name: in the schema.
+    Attributes:
         kernel: (height, width) of its weights or window; (1, 1) where it has none.
         in_shape, out_shape: of its first input and output, with the batch.
     """

@@ -1,6 +1,6 @@
 """Which network a .tflite file holds: a baseline, or an architecture of a space.
 
-For whoever is handed a file and needs what only the network's description gives (the predictor's columns). The
+For a caller that is handed a file and needs what only the network's description gives (the predictor's columns). The
 file's operators are read once; blocks are then laid position by position, as long as what they are made of is what
 comes next in the file, and the whole is held against the file by `read_network`. Different architectures can
 have the same layers (an Identity before or after a block of the same kind): one of them is returned, with the
@@ -16,7 +16,7 @@ from itertools import product
 from search.errors import BadModelFile, UnknownNetwork
 from search.networks.architecture import Architecture, Block
 from search.networks.baselines import BASELINES
-from search.networks.blocks import DwStride, Laying, PoolMerge, lay_block
+from search.networks.blocks import BlockBuilder, DwStride, PoolMerge, lay_block
 from search.networks.graph import build_graph
 from search.networks.layers import HEAD, AveragePool, Conv, DepthwiseConv, Graph, GraphBuilder, Layer, Pair, Shape
 from search.networks.network import Network
@@ -96,13 +96,13 @@ def _holds(data: bytes, graph: Graph) -> bool:
 def _candidates(space: Space, body: tuple[_Sketch, ...]) -> Iterator[Architecture]:
     for place, merge in product(DwStride, PoolMerge):
         options = space.set_options({"dw_stride": place.value, "pool_merge": merge.value})
-        laying = Laying(space.n_dims, place, merge)
-        for blocks in _matches(space, laying, body, 0, space.input_shape[-1]):
+        builder = BlockBuilder(space.n_dims, place, merge)
+        for blocks in _matches(space, builder, body, 0, space.input_shape[-1]):
             yield Architecture(space.name, blocks, options)
 
 
 def _matches(
-    space: Space, laying: Laying, body: tuple[_Sketch, ...], index: int, n_channels: int
+    space: Space, builder: BlockBuilder, body: tuple[_Sketch, ...], index: int, n_channels: int
 ) -> Iterator[tuple[Block, ...]]:
     """Blocks for the positions from `index` on that are made of exactly `body`."""
     if index == len(space.positions):
@@ -111,19 +111,19 @@ def _matches(
         return
     position = space.positions[index]
     for block in position.blocks:
-        moving = laying.dw_stride is DwStride.NEXT_BLOCK
+        moving = builder.dw_stride is DwStride.NEXT_BLOCK
         strides = (position.stride, _ONE, (2, 2)) if moving else (position.stride,)
-        made_of = {_layers_of(block, n_channels, stride, laying) for stride in strides}
+        made_of = {_layers_of(block, n_channels, stride, builder) for stride in strides}
         for layers in made_of:
             if body[: len(layers)] == layers:
                 width = layers[-1].n_channels if layers else n_channels
-                for rest in _matches(space, laying, body[len(layers) :], index + 1, width):
+                for rest in _matches(space, builder, body[len(layers) :], index + 1, width):
                     yield (block, *rest)
 
 
-def _layers_of(block: Block, n_channels: int, stride: Pair, laying: Laying) -> tuple[_Sketch, ...]:
+def _layers_of(block: Block, n_channels: int, stride: Pair, builder: BlockBuilder) -> tuple[_Sketch, ...]:
     # A stride may have moved here from the block before: then a sum is missing or added, nothing else.
-    shape: Shape = (8, 8 if laying.n_dims == 2 else 1, n_channels)
+    shape: Shape = (8, 8 if builder.n_dims == 2 else 1, n_channels)
     net = GraphBuilder(shape)
-    lay_block(net, net.input, block.type, block.kernel, block.filters, stride, laying)
+    lay_block(net, net.input, block.type, block.kernel, block.filters, stride, builder)
     return tuple(_sketch_layer(layer) for layer in net.graph().layers)

@@ -1,6 +1,6 @@
 """The Keras model that a trained int8 network stands for: its weights and biases as real numbers.
 
-Activations are not rounded, so its outputs differ from those of the file by what the rounding does: it is for whoever
+Activations are not rounded, so its outputs differ from those of the file by what the rounding does: it is for users who
 wants to look into a network, train it further or carry it elsewhere.
 """
 

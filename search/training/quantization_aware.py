@@ -37,7 +37,6 @@ def randomise(model: Any, seed: int) -> None:
 
     Args:
         model: of `quantize`; changed in place.
-        seed: fixes every value.
     """
     rng = np.random.default_rng(seed)
     weights = {variable.name: variable for variable in model.variables}

@@ -1,4 +1,4 @@
-"""Keeping what libraries written in C++ print at their start out of a person's way."""
+"""Keeping what libraries written in C++ print at their start out of a user's way."""
 
 from __future__ import annotations
 

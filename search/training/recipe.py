@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How a network is trained.
 
-    Args:
+    Attributes:
         n_float_epochs: passes over the data in floating point; parts of a pass count.
         n_int8_epochs: quantization-aware passes after them.
-        batch_size: examples a step.
         learning_rate: highest, of Adam; it rises over the first tenth and falls to zero along a cosine.
         int8_learning_rate: the same for the quantization-aware part.
         n_evaluations: how often the validation accuracy is taken on the way, evenly.
@@ -29,7 +28,7 @@ class Recipe:
     label_smoothing: float = 0.05
     n_masks: int = 1
 
-    def longer(self, factor: float) -> Recipe:
+    def longer(self, factor: float) -> TrainingRecipe:
         """The same with more passes (the paper retrains its best networks for a third longer)."""
         return replace(
             self,
@@ -38,11 +37,11 @@ class Recipe:
         )
 
 
-SMOKE = Recipe(n_float_epochs=2, n_int8_epochs=1, batch_size=25, n_evaluations=3)
+SMOKE = TrainingRecipe(n_float_epochs=2, n_int8_epochs=1, batch_size=25, n_evaluations=3)
 """Learns next to nothing, in seconds."""
 
-QUICK = Recipe()
+QUICK = TrainingRecipe()
 """For two cores and a thousand clips or two: about a minute a network."""
 
-THOROUGH = Recipe(n_float_epochs=15, n_int8_epochs=5, batch_size=32, n_evaluations=25, n_masks=2)
+THOROUGH = TrainingRecipe(n_float_epochs=15, n_int8_epochs=5, batch_size=32, n_evaluations=25, n_masks=2)
 """For a data set that deserves it: what a search is meant to be run with."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class CurveEvaluation:
     """A point of the learning curve.
 
-    Args:
+    Attributes:
         ordinal: from 1.
         done_frac: share of the whole training behind it.
         accuracy: on the validation split, of the Keras model as it stands.
@@ -24,10 +24,10 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainingResult:
     """A trained network.
 
-    Args:
+    Attributes:
         tflite: the int8 file.
         accuracy: of the file, validation split.
         float_accuracy: of the float model at the end of its part, validation split.
@@ -37,20 +37,20 @@ class Trained:
     tflite: bytes
     accuracy: float
     float_accuracy: float
-    curve: tuple[Evaluation, ...]
+    curve: tuple[CurveEvaluation, ...]
 
 
-class Stopped(Exception):
-    """Whoever watched the training had seen enough.
+class TrainingStopped(Exception):
+    """The caller that watched the training had seen enough.
 
     Args:
         curve: what was reported until then.
     """
 
-    def __init__(self, curve: tuple[Evaluation, ...]) -> None:
+    def __init__(self, curve: tuple[CurveEvaluation, ...]) -> None:
         self.curve = curve
         super().__init__(f"stopped after {len(curve)} evaluations")
 
 
-Watch = Callable[[Evaluation], bool]
+Watch = Callable[[CurveEvaluation], bool]
 """Told every evaluation; True stops the training."""

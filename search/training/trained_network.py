@@ -46,7 +46,6 @@ def trained_network(model: Any, graph: Graph) -> QuantizedNetwork:
 
     Args:
         model: `quantize(build_keras(graph))`, trained.
-        graph: the same graph.
 
     Raises:
         WrongModel: the model is not that of this graph, or not quantization-aware.

@@ -1,7 +1,7 @@
 """Training one network: float first, then quantization-aware, then the int8 file, and how accurate that is.
 
-Between `search.audio` (spectrograms) and whoever wants a network: the search, which may stop a training that is
-hopeless, and retraining. Accuracies are of the validation split unless said otherwise. The accuracy that counts is
+Between `search.audio` (spectrograms) and those that want a network: the search, which may stop a training that is
+dominated, and retraining. Accuracies are of the validation split unless said otherwise. The accuracy that counts is
 that of the int8 .tflite file under LiteRT, not that of the Keras model.
 """
 
@@ -21,47 +21,47 @@ from search.training.framework import keras, tf
 from search.training.int8_accuracy import int8_accuracy
 from search.training.keras_network import build_keras
 from search.training.quantization_aware import quantize
-from search.training.recipe import Recipe
-from search.training.result import Evaluation, Stopped, Trained, Watch
+from search.training.recipe import TrainingRecipe
+from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 from search.training.trained_network import trained_network
 
 _EVALUATION_BATCH = 250
 
 
-def train(graph: Graph, data: SoundData, recipe: Recipe, seed: int, watch: Watch = lambda evaluation: False) -> Trained:
+def train(
+    graph: Graph, data: SoundData, recipe: TrainingRecipe, seed: int, watch: Watch = lambda evaluation: False
+) -> TrainingResult:
     """Trains a network from random weights.
 
     Args:
         graph: its layers; the input takes the place of a (frames, bands) spectrogram.
         data: what to learn, and what to validate with.
-        recipe: how.
         seed: of weights, order and masks; the same seed gives the same network on the same machine.
-        watch: may stop it.
 
     Raises:
-        Stopped: `watch` said so.
+        TrainingStopped: `watch` said so.
         TrainingUnavailable: TensorFlow is not installed.
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     # No layer holds a condition on a tensor: to have TensorFlow rewrite them would take seconds of every training.
     run = tf.autograph.experimental.do_not_convert(_Training(graph, data, recipe, watch).run)
-    trained: Trained = run(seed)
+    trained: TrainingResult = run(seed)
     return trained
 
 
 class _Training:
     """Both parts of a training, and the learning curve over them."""
 
-    def __init__(self, graph: Graph, data: SoundData, recipe: Recipe, watch: Watch) -> None:
-        self.curve: list[Evaluation] = []
+    def __init__(self, graph: Graph, data: SoundData, recipe: TrainingRecipe, watch: Watch) -> None:
+        self.curve: list[CurveEvaluation] = []
         self.quantization_aware = False
         self._graph, self._shape = graph, graph.input_shape
         self._data, self._recipe, self._watch = data, recipe, watch
         self._n_epochs = recipe.n_float_epochs + recipe.n_int8_epochs
         self._epochs_before = 0.0
 
-    def run(self, seed: int) -> Trained:
+    def run(self, seed: int) -> TrainingResult:
         """The whole training; see `train`."""
         recipe = self._recipe
         model = build_keras(self._graph)
@@ -70,13 +70,13 @@ class _Training:
         self.quantization_aware = True
         self.fit(aware, recipe.n_int8_epochs, recipe.int8_learning_rate, seed + 1)
         tflite = serialize(trained_network(aware, self._graph))
-        return Trained(tflite, int8_accuracy(tflite, self._data.validation), float_accuracy, tuple(self.curve))
+        return TrainingResult(tflite, int8_accuracy(tflite, self._data.validation), float_accuracy, tuple(self.curve))
 
     def fit(self, model: Any, n_epochs: float, learning_rate: float, seed: int) -> _Judge:
         """Trains the model in place; returns who can tell its accuracy.
 
         Raises:
-            Stopped: who watches has seen enough.
+            TrainingStopped: who watches has seen enough.
         """
         examples, size = self._data.train, self._recipe.batch_size
         n_in_pass = max(1, len(examples) // size)
@@ -99,10 +99,10 @@ class _Training:
         done_frac = epochs / self._n_epochs
         if math.floor(done_frac * self._recipe.n_evaluations + 1e-9) <= len(self.curve):
             return
-        evaluation = Evaluation(len(self.curve) + 1, done_frac, judge.accuracy(), self.quantization_aware)
+        evaluation = CurveEvaluation(len(self.curve) + 1, done_frac, judge.accuracy(), self.quantization_aware)
         self.curve.append(evaluation)
         if self._watch(evaluation):
-            raise Stopped(tuple(self.curve))
+            raise TrainingStopped(tuple(self.curve))
 
 
 class _Judge:

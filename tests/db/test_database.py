@@ -20,7 +20,7 @@ from db import migrate
 from db.campaigns import ensure_campaign
 from db.columns import Base
 from db.database import Database, open_database
-from db.errors import DiskFull, ForeignFile, Locked, NewerSchema, TransientDbError, Unreachable
+from db.errors import DatabaseLocked, DiskFull, ForeignFile, NewerSchema, TransientDbError, Unreachable
 from db.queries import list_campaigns
 from db.schema import SCHEMA_REVISION, VERSION_TABLE
 
@@ -175,7 +175,7 @@ def test_a_locked_database_is_a_transient_error_with_a_hint(tmp_path: Path) -> N
         open_database(tmp_path / "lab.db") as holder,
         open_database(tmp_path / "lab.db", busy_timeout_s=0.05) as waiter,
     ):
-        with holder.write(), pytest.raises(Locked, match="locked") as caught, waiter.write():
+        with holder.write(), pytest.raises(DatabaseLocked, match="locked") as caught, waiter.write():
             pass
         assert isinstance(caught.value, TransientDbError)
         assert "another process" in caught.value.hint

@@ -11,9 +11,9 @@ import pytest
 from db_specimens import a_session, a_started_campaign
 
 from db.database import Database, open_database
-from db.errors import DiskFull, Locked, Unreachable
+from db.errors import DatabaseLocked, DiskFull, Unreachable
 from db.queries import list_campaigns, progress
-from db.record_faults import N_TRANSACTIONS, RECORD_FAULTS, struck
+from db.record_faults import N_TRANSACTIONS, RECORD_FAULTS, with_record_faults
 from db.rows import IncidentSpec
 from db.sessions import record_incident, start_session
 
@@ -24,7 +24,7 @@ def write_until_it_fails(db: Database, n: int = 4 * N_TRANSACTIONS) -> int:
     for done in range(n):
         try:
             record_incident(db, 1, spec)
-        except (DiskFull, Locked):
+        except (DiskFull, DatabaseLocked):
             return done
     return n
 
@@ -39,7 +39,7 @@ def test_the_record_fails_for_real_and_keeps_what_was_committed(tmp_path: Path, 
     path = tmp_path / "lab.db"
     with open_database(path, busy_timeout_s=0.1) as db:
         start_session(db, a_session(a_started_campaign(db, n_tasks=2)))
-        with struck(db, [name], seed=3) as failing:
+        with with_record_faults(db, [name], seed=3) as failing:
             n_done = write_until_it_fails(failing)
     assert n_done < 4 * N_TRANSACTIONS
     assert n_incidents(path) == n_done
@@ -69,7 +69,7 @@ def test_the_process_is_killed_at_a_commit_and_the_record_is_whole(tmp_path: Pat
 
 
 def test_faults_of_devices_leave_the_record_alone(tmp_path: Path) -> None:
-    with open_database(tmp_path / "lab.db") as db, struck(db, ["adb_gone"], seed=1) as same:
+    with open_database(tmp_path / "lab.db") as db, with_record_faults(db, ["adb_gone"], seed=1) as same:
         assert same is db
 
 
@@ -77,6 +77,6 @@ def test_a_record_that_is_no_file_cannot_be_made_to_fail(tmp_path: Path) -> None
     with (
         open_database(f"sqlite:///{tmp_path}/lab.db") as db,
         pytest.raises(Unreachable, match="cannot be made to fail"),
-        struck(db, RECORD_FAULTS, seed=1),
+        with_record_faults(db, RECORD_FAULTS, seed=1),
     ):
         pytest.fail("it was")

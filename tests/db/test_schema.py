@@ -1,4 +1,4 @@
-"""The constraints of the tables hold, whoever writes."""
+"""The constraints of the tables hold, whichever program writes."""
 
 from __future__ import annotations
 

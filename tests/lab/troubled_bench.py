@@ -15,7 +15,7 @@ import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
-from db.schema import Window
+from db.schema import WindowTable
 from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
 from lab.campaign.campaign import CampaignPlan, measure
@@ -78,7 +78,7 @@ class TroubledBench:
             self.sim.phone.connect_usb(connected)
 
     def be_well(self) -> None:
-        """A person has put everything right."""
+        """A user has put everything right."""
         self.on_usb = lambda connected: True
         self._at_cut.clear()
         sim = self.sim
@@ -115,7 +115,7 @@ class TroubledBench:
     def windows(self) -> list[tuple[str, str]]:
         """State and reason of every window."""
         with self.database() as db, db.read() as tx:
-            rows = tx.execute(select(Window.state, Window.reason).order_by(Window.id))
+            rows = tx.execute(select(WindowTable.state, WindowTable.reason).order_by(WindowTable.id))
             return [(state, reason or "") for state, reason in rows]
 
     @property

@@ -20,7 +20,7 @@ from predictor.evaluation import evaluate, fit_predictor
 from predictor.models import RECIPES
 from predictor.predictor import Predictor
 from predictor.table import ENERGY, Measurements
-from predictor.two_stage import Budget, evaluate_two_stage, fit_two_stage_predictor
+from predictor.two_stage import MeasurementBudget, evaluate_two_stage, fit_two_stage_predictor
 
 ROWS_OF_100 = made_rows(100, simulated=True)
 
@@ -65,7 +65,7 @@ def test_under_another_scikit_learn_the_model_is_fitted_again_to_the_same_values
 
 
 def test_energy_from_latency_is_read_and_refitted_too(tmp_path: Path) -> None:
-    budget = Budget(60, 20)
+    budget = MeasurementBudget(60, 20)
     evaluation = evaluate_two_stage("gradient-boosting", ROWS_OF_100, budget, seed=4)
     written, used = fit_two_stage_predictor(evaluation, ROWS_OF_100, budget, seed=4)
     save(tmp_path / "model", written, used, {"seed": 4}, {})
@@ -129,7 +129,7 @@ class Malicious:
 
 
 def replace_model(folder: Path, content: bytes) -> None:
-    """Puts another model file in a predictor and makes its manifest agree, as whoever made it could."""
+    """Puts another model file in a predictor and makes its manifest agree, as its maker could."""
     (folder / MODEL).write_bytes(content)
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["files"][MODEL] = artefact._hash(folder / MODEL)

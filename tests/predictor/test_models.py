@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from made_rows import made_rows
 
-from predictor.models import RECIPES, Recipe, fit_pipeline, predict_with
+from predictor.models import RECIPES, ModelRecipe, fit_pipeline, predict_with
 from predictor.schema import FeatureSchema
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 @pytest.mark.parametrize("columns", [("kind", "width", "depth"), ("width", "depth"), ("kind",)])
-def test_one_row_or_many_get_the_numbers_of_scikit_learn(recipe: Recipe, columns: tuple[str, ...]) -> None:
+def test_one_row_or_many_get_the_numbers_of_scikit_learn(recipe: ModelRecipe, columns: tuple[str, ...]) -> None:
     rows = made_rows(150)
     schema = FeatureSchema.of(rows.features.select(columns))
     matrix = schema.encode(rows.features)

@@ -8,7 +8,7 @@ from made_rows import made_rows
 
 from predictor.errors import BadTable, TooFewRows
 from predictor.evaluation import evaluate
-from predictor.two_stage import Budget, evaluate_two_stage, fit_power, fit_two_stage_predictor, within
+from predictor.two_stage import MeasurementBudget, evaluate_two_stage, fit_power, fit_two_stage_predictor, within
 
 
 def test_the_power_of_noiseless_rows_is_found() -> None:
@@ -28,14 +28,14 @@ def test_a_term_in_flops_and_a_constant_are_found() -> None:
 
 def test_twenty_energies_do_what_the_forest_does_with_all() -> None:
     rows = made_rows(400, noise_frac=0.05)
-    few = evaluate_two_stage("gradient-boosting", rows, Budget(400, 20), seed=1)
+    few = evaluate_two_stage("gradient-boosting", rows, MeasurementBudget(400, 20), seed=1)
     forest = evaluate("random-forest", rows, seed=1)
     assert few.test.r2 > forest.test.r2 - 0.02
 
 
 def test_a_budget_is_kept_to_the_visit() -> None:
     rows = made_rows(200, repeat_frac=1.0)
-    timed, measured = within(rows, Budget(80, 20), seed=1)
+    timed, measured = within(rows, MeasurementBudget(80, 20), seed=1)
     assert timed.n_architectures == 80
     assert measured.n_rows == measured.n_architectures == 20
     assert set(measured.groups) <= set(timed.groups)
@@ -43,7 +43,7 @@ def test_a_budget_is_kept_to_the_visit() -> None:
 
 def test_energies_outside_the_budget_change_nothing() -> None:
     rows = made_rows(100, repeat_frac=0)
-    budget = Budget(60, 20)
+    budget = MeasurementBudget(60, 20)
     evaluation = evaluate_two_stage("ridge", rows, budget, seed=1)
     used = within(rows, budget, seed=1)[1].row_ids
     wrong = np.where(np.isin(rows.row_ids, used), rows.values, 9.9)
@@ -57,14 +57,16 @@ def test_energies_outside_the_budget_change_nothing() -> None:
 def test_rows_without_an_energy_are_used_for_their_latency() -> None:
     rows = made_rows(300, repeat_frac=0)
     missing = np.where(rows.groups < 200, np.nan, rows.values)
-    evaluation = evaluate_two_stage("gradient-boosting", replace(rows, values=missing), Budget(1000, 1000), seed=1)
+    evaluation = evaluate_two_stage(
+        "gradient-boosting", replace(rows, values=missing), MeasurementBudget(1000, 1000), seed=1
+    )
     assert evaluation.test.n_rows == 20
     assert evaluation.test.r2 > 0.85
 
 
 def test_a_table_without_latencies_is_refused() -> None:
     with pytest.raises(BadTable, match="no latency"):
-        evaluate_two_stage("ridge", replace(made_rows(50), latencies_ms=None), Budget(50, 20), seed=1)
+        evaluate_two_stage("ridge", replace(made_rows(50), latencies_ms=None), MeasurementBudget(50, 20), seed=1)
 
 
 def test_latencies_that_are_not_positive_are_refused() -> None:
@@ -72,15 +74,17 @@ def test_latencies_that_are_not_positive_are_refused() -> None:
     assert rows.latencies_ms is not None
     zeroed = np.where(rows.groups == 7, 0.0, rows.latencies_ms)
     with pytest.raises(BadTable, match="1 rows have no positive latency, row 8"):
-        evaluate_two_stage("ridge", replace(rows, latencies_ms=zeroed), Budget(50, 20), seed=1)
+        evaluate_two_stage("ridge", replace(rows, latencies_ms=zeroed), MeasurementBudget(50, 20), seed=1)
 
 
 def test_too_few_energies_are_refused() -> None:
     with pytest.raises(TooFewRows, match="9 energies"):
-        evaluate_two_stage("ridge", made_rows(50), Budget(50, 9), seed=1)
+        evaluate_two_stage("ridge", made_rows(50), MeasurementBudget(50, 9), seed=1)
 
 
 def test_a_table_without_any_energy_is_refused() -> None:
     rows = made_rows(50)
     with pytest.raises(TooFewRows, match="no row has"):
-        evaluate_two_stage("ridge", replace(rows, values=np.full(rows.n_rows, np.nan)), Budget(40, 20), seed=1)
+        evaluate_two_stage(
+            "ridge", replace(rows, values=np.full(rows.n_rows, np.nan)), MeasurementBudget(40, 20), seed=1
+        )

@@ -7,7 +7,7 @@ import pytest
 from study_rig import MJ_PER_FLOP, save_predictor
 
 from predictor.artefact import load
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.engine.reward import PAPER_B
 from search.networks.count import count_graph
 from search.networks.graph import build_graph
@@ -16,13 +16,13 @@ from search.tflite.writer import write_tflite
 
 
 @pytest.fixture(scope="module")
-def costs(tmp_path_factory: pytest.TempPathFactory) -> KnownCosts:
+def costs(tmp_path_factory: pytest.TempPathFactory) -> PredictedCosts:
     folder = tmp_path_factory.mktemp("predictor") / "model"
     save_predictor(folder, AUDIO_2D)
-    return KnownCosts(load(folder).predictor, PAPER_B)
+    return PredictedCosts(load(folder).predictor, PAPER_B)
 
 
-def test_energy_comes_from_the_predictor_and_size_from_the_file(costs: KnownCosts) -> None:
+def test_energy_comes_from_the_predictor_and_size_from_the_file(costs: PredictedCosts) -> None:
     known = costs.known(TABLE_2)
     flops = count_graph(build_graph(TABLE_2)).total.flops
     assert known.flops == flops
@@ -33,7 +33,7 @@ def test_energy_comes_from_the_predictor_and_size_from_the_file(costs: KnownCost
     assert known.architecture_hash == TABLE_2.architecture_hash
 
 
-def test_the_penalties_of_many_are_those_of_each(costs: KnownCosts) -> None:
+def test_the_penalties_of_many_are_those_of_each(costs: PredictedCosts) -> None:
     architectures = AUDIO_2D.sample_unique(20, 5)
     each = [costs.known(architecture).penalty for architecture in architectures]
     np.testing.assert_allclose(costs.penalties(architectures), each, atol=3e-4)

@@ -1,4 +1,4 @@
-"""Runs the installed `lab` command as a person would: another process, its own folder."""
+"""Runs the installed `lab` command as a user would: another process, its own folder."""
 
 import os
 import subprocess
@@ -34,6 +34,6 @@ class Bench:
 
 
 def environment() -> dict[str, str]:
-    """The environment without what a person may have set."""
+    """The environment without what a user may have set."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LAB_", "XDG_"))}
     return clean | {"LAB_PROFILES": "/nonexistent", "COLUMNS": "120", "ADBUTILS_ADB_PATH": "/bin/false"}

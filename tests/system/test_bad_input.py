@@ -1,4 +1,4 @@
-"""What a person can get wrong: a clear message that ends with what to do, the documented exit code, nothing lost."""
+"""What a user can get wrong: a clear message that ends with what to do, the documented exit code, nothing lost."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ from lab_command import Bench
 
 
 def refused(done, code: int, *words: str) -> None:  # type: ignore[no-untyped-def]
-    """The command ended with a message for a person, not with a traceback."""
+    """The command ended with a message for a user, not with a traceback."""
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     for word in words:

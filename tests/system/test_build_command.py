@@ -1,4 +1,4 @@
-"""`lab build` as a person types it."""
+"""`lab build` as a user types it."""
 
 import csv
 import signal

@@ -16,7 +16,7 @@ from truth_comparison import compare, read_truths, summarise
 from db.database import open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
-from db.schema import Visit, Window
+from db.schema import VisitTable, WindowTable
 
 
 def kill_at_random(bench: Bench, n: int, n_kills: int, seed: int, latest_s: float) -> int:
@@ -47,8 +47,8 @@ def check(bench: Bench, n: int) -> str:
         rows = list(result_rows(db))
         happened = Counter(incident.kind for incident in incidents(db, campaign.campaign_id))
         with db.read() as tx:
-            running = tx.scalar(select(func.count()).select_from(Window).where(Window.state == "running"))
-            places = list(tx.execute(select(Visit.window_id, Visit.order_in_window)))
+            running = tx.scalar(select(func.count()).select_from(WindowTable).where(WindowTable.state == "running"))
+            places = list(tx.execute(select(VisitTable.window_id, VisitTable.order_in_window)))
     assert dict(now.n_tasks) == {"done": n}
     assert running == 0
     assert len(places) == len(set(places))

@@ -1,4 +1,4 @@
-"""`lab measure --record` and `lab replay`, as a person runs them."""
+"""`lab measure --record` and `lab replay`, as a user runs them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Fault:
         hits: which part of the bench.
         moment: "sampling": as the meter begins to sample; "unplugged": some seconds after USB was cut; "push": as the
             next queue is sent; "plugged": as USB is passed again; "commit": at a transaction of the record.
-        lasting: it stays until a person puts it right (`FaultInjector.mend`).
+        lasting: it stays until a user puts it right (`FaultInjector.mend`).
         shows: signs of it, of which the record has one at least afterwards: "incident KIND", "gate NAME", "tool KIND";
             "stop ERROR" where a start ends because the record itself fails.
         harmless: why nothing has to be lost or noted; empty if something must be.

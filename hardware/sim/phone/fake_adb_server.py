@@ -31,7 +31,6 @@ class AdbServer:
     """Serves one phone until closed.
 
     Attributes:
-        phone: the phone.
         port: where it listens, on 127.0.0.1.
         on_push: told the path of each file that comes in, before it is stored.
         hang_push: the next file that is sent gets no answer, however long the client waits.

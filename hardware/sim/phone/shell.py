@@ -61,12 +61,12 @@ class LoopJump(Exception):
 class Streams:
     """Where a command reads and writes."""
 
-    stdin: Source
+    stdin: InputSource
     stdout: Callable[[bytes], None]
     stderr: Callable[[bytes], None]
 
 
-class Source:
+class InputSource:
     """Input that is read line by line or whole."""
 
     def __init__(self, data: bytes = b"") -> None:
@@ -177,7 +177,7 @@ class Shell:
         for item, background in node.items:
             if background:
                 shell = self.child()
-                silent = Streams(Source(), streams.stdout, streams.stderr)
+                silent = Streams(InputSource(), streams.stdout, streams.stderr)
                 self.background(shell._contained(item, silent))
                 self.variables["!"] = "4242"
                 code = 0
@@ -215,7 +215,7 @@ class Shell:
                 code = yield from self._node(command, between_streams)
             else:
                 code = yield from self.child()._contained(command, between_streams)
-            source = Source(bytes(between))
+            source = InputSource(bytes(between))
         return int(code == 0) if node.negated else code
 
     def _if(self, node: If, streams: Streams) -> Steps:
@@ -312,7 +312,7 @@ class Shell:
             path = self.path(target)
             try:
                 if redirection.operator == "<":
-                    stdin = Source(self.files.read(path))
+                    stdin = InputSource(self.files.read(path))
                     continue
                 if redirection.operator == ">":
                     self.files.truncate(path)
@@ -352,7 +352,7 @@ class Shell:
             return str(arithmetic(part.text, self._variable))
         output = bytearray()
         shell = self.child()
-        self.status = yield from shell.run(part.text, Streams(Source(), output.extend, streams.stderr))
+        self.status = yield from shell.run(part.text, Streams(InputSource(), output.extend, streams.stderr))
         self.substituted = self.status
         return output.decode(errors="replace").rstrip("\n")
 

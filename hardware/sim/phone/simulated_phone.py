@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from hardware.sim.constants import Cluster, SimulationConstants
 from hardware.sim.phone.phone_files import PhoneFiles
-from hardware.sim.phone.shell import Shell, Source, Steps, Streams
+from hardware.sim.phone.shell import InputSource, Shell, Steps, Streams
 from hardware.sim.world import World
 
 CPUFREQ = "/sys/devices/system/cpu/cpufreq"
@@ -89,7 +89,6 @@ class SimPhone:
 
     Args:
         world: the world it is in.
-        serial: its adb serial.
         root: "adbd" (adb root works), "su" or "none".
         kernel_table: how kernels pad, a table of the constants.
         tool_dialect: whose output the benchmark tool prints: "tf1", "tf23", "tf" or "litert".
@@ -339,7 +338,7 @@ class SimPhone:
         from hardware.sim.phone.phone_commands import COMMANDS
 
         shell = Shell(self.files, COMMANDS, self.run_job, self)
-        return shell.run(text, Streams(Source(), stdout, stderr))
+        return shell.run(text, Streams(InputSource(), stdout, stderr))
 
     def cluster_of(self, mask: int) -> CpuCluster:
         """The clock domain that a task with this affinity runs in: that of its highest core."""

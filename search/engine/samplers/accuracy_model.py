@@ -63,7 +63,7 @@ class BlockAttributes:
 class Kernel:
     """The kernel's parameters, for outputs of mean 0 and standard deviation 1.
 
-    Args:
+    Attributes:
         weights: theta, (n_attributes,).
         scale: s^2.
         noise: variance of an observation.
@@ -130,7 +130,7 @@ def _negative_log_likelihood(
     return value, gradient
 
 
-class AccuracyModel:
+class AccuracyProcess:
     """The process after some accuracies were seen.
 
     Args:

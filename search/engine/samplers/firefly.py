@@ -14,12 +14,12 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding, key
-from search.engine.history import History
+from search.engine.history import StudyHistory
 from search.engine.record import final_reward, set_state
 from search.engine.samplers.firefly_pool import FireflyParameters, Pool
 from search.engine.samplers.from_optuna import BayesianSampler
 from search.engine.samplers.hyperparameters import WINDOW, HyperLevel
-from search.engine.samplers.space_sampler import Screen, SpaceSampler
+from search.engine.samplers.space_sampler import DominanceScreen, SpaceSampler
 
 FLY = "firefly:fly"
 WINDOW_NUMBER = "firefly:window"
@@ -92,17 +92,14 @@ class FireflySampler(SpaceSampler):
     """Fireflies on the blocks of a space.
 
     Args:
-        encoding, seed, screen: see SpaceSampler.
-        parameters: of the pool.
         tuned: whether a second level changes them every 50 trials (HyperFirefly).
-        seeded_by: see Swarm.
     """
 
     def __init__(
         self,
         encoding: Encoding,
         seed: int,
-        screen: Screen | None = None,
+        screen: DominanceScreen | None = None,
         *,
         parameters: FireflyParameters | None = None,
         tuned: bool = False,
@@ -114,7 +111,7 @@ class FireflySampler(SpaceSampler):
         self.seeded_by = seeded_by
         self._swarm = self._empty()
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         swarm = self.swarm_after(history)
         running = [each.system_attrs.get(FLY) for each in history.unfinished]
         n_unborn = sum(fly == each.number for fly, each in zip(running, history.unfinished, strict=True))
@@ -126,7 +123,7 @@ class FireflySampler(SpaceSampler):
         self._mark(study, trial, fly, swarm)
         return codes
 
-    def swarm_after(self, history: History) -> Swarm:
+    def swarm_after(self, history: StudyHistory) -> Swarm:
         """The swarm that the finished trials make."""
         numbers = [trial.number for trial in history.trials]
         n_folded = len(self._swarm.folded)
@@ -140,7 +137,7 @@ class FireflySampler(SpaceSampler):
         hyper_seed = int(np.random.SeedSequence((self.seed, _HYPER_STREAM)).generate_state(1)[0])
         return Swarm(self.parameters, hyper_seed if self.tuned else None, self.seeded_by)
 
-    def _last_fly(self, history: History) -> int | None:
+    def _last_fly(self, history: StudyHistory) -> int | None:
         own = (each for each in (*history.trials, *history.unfinished) if FLY in each.system_attrs)
         recent = max(own, key=lambda each: each.number, default=None)
         return None if recent is None else int(recent.system_attrs[FLY])
@@ -156,7 +153,6 @@ class HybridSampler(SpaceSampler):
     """The paper's: Bayesian for the first trials, then HyperFirefly that starts with the best distinct ones.
 
     Args:
-        encoding, seed, screen: see SpaceSampler.
         switch_at: number of the first trial that is HyperFirefly's.
         tuned: whether the fireflies are HyperFirefly's; False for plain ones.
 
@@ -165,13 +161,19 @@ class HybridSampler(SpaceSampler):
     """
 
     def __init__(
-        self, encoding: Encoding, seed: int, screen: Screen | None = None, *, switch_at: int = 1000, tuned: bool = True
+        self,
+        encoding: Encoding,
+        seed: int,
+        screen: DominanceScreen | None = None,
+        *,
+        switch_at: int = 1000,
+        tuned: bool = True,
     ) -> None:
         super().__init__(encoding, seed, screen)
         self.switch_at = switch_at
         self._bayesian = BayesianSampler(encoding, seed)
         self._firefly = FireflySampler(encoding, seed, tuned=tuned, seeded_by=switch_at)
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         sampler: SpaceSampler = self._bayesian if trial.number < self.switch_at else self._firefly
         return sampler.propose(study, trial, history, rng)

@@ -35,7 +35,7 @@ _VISIBILITY_SCALE = 10.0
 class FireflyParameters:
     """How a pool behaves.
 
-    Args:
+    Attributes:
         gravity: pull of a brighter fly at distance 0.
         negative_gravity: push of a dimmer one.
         visibility: how fast the pull fades with distance.
@@ -114,7 +114,6 @@ class Pool:
         """Where a fly goes on a categorical space.
 
         Args:
-            fly_id: which.
             n_options: choices in each dimension.
             rng: for the order of the others, and for what is copied and drawn anew.
         """

@@ -15,8 +15,8 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding
-from search.engine.history import History
-from search.engine.samplers.space_sampler import Screen, SpaceSampler
+from search.engine.history import StudyHistory
+from search.engine.samplers.space_sampler import DominanceScreen, SpaceSampler
 from search.errors import TrainingUnavailable
 
 
@@ -27,7 +27,7 @@ class OptunaSampler(SpaceSampler):
     def build(self, seed: int) -> BaseSampler:
         """Optuna's sampler."""
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         inner = self.build(int(rng.integers(2**31)))
         choices = {name: each for name, each in self.encoding.distributions.items() if not each.single()}
         chosen = inner.sample_relative(study, trial, choices)
@@ -44,14 +44,11 @@ class TreeParzenSampler(OptunaSampler):
 class BayesianSampler(OptunaSampler):
     """Optuna's Gaussian process: Hamming-ARD Matern kernel, log expected improvement; ten random trials first.
 
-    Args:
-        encoding, seed, screen: see SpaceSampler.
-
     Raises:
         TrainingUnavailable: torch is not installed.
     """
 
-    def __init__(self, encoding: Encoding, seed: int, screen: Screen | None = None) -> None:
+    def __init__(self, encoding: Encoding, seed: int, screen: DominanceScreen | None = None) -> None:
         if importlib.util.find_spec("torch") is None:
             raise TrainingUnavailable(
                 "Bayesian search needs torch, which is not installed",
@@ -73,7 +70,9 @@ class ParetoSampler(OptunaSampler):
         population: of a generation; Optuna's default is 50.
     """
 
-    def __init__(self, encoding: Encoding, seed: int, screen: Screen | None = None, *, population: int = 50) -> None:
+    def __init__(
+        self, encoding: Encoding, seed: int, screen: DominanceScreen | None = None, *, population: int = 50
+    ) -> None:
         super().__init__(encoding, seed, None)
         self.population = population
 

@@ -14,10 +14,10 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 from scipy.special import erfcx, ndtr
 
-from search.engine.dominated import KnownPenalties, is_hopeless
+from search.engine.dominated import KnownPenalties, is_dominated
 from search.engine.encoding import Codes, Encoding, key
-from search.engine.history import History
-from search.engine.samplers.accuracy_model import AccuracyModel, BlockAttributes, Kernel, fit_kernel
+from search.engine.history import StudyHistory
+from search.engine.samplers.accuracy_model import AccuracyProcess, BlockAttributes, Kernel, fit_kernel
 from search.engine.samplers.space_sampler import SpaceSampler
 
 Floats = NDArray[np.float64]
@@ -34,8 +34,6 @@ class KnownPenaltySampler(SpaceSampler):
     """Expected improvement of accuracy less the known penalty.
 
     Args:
-        encoding, seed: see SpaceSampler.
-        penalties: known before training.
         n_startup: first trials: each the least penalised of some random ones.
         n_random: random candidates a proposal.
         n_best: the neighbours of so many of the best trials are candidates too.
@@ -61,7 +59,7 @@ class KnownPenaltySampler(SpaceSampler):
         self.attributes = BlockAttributes(encoding)
         self._fitted: tuple[list[int], Kernel, float, float] | None = None
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         if len(history) < self.n_startup:
             drawn = self.encoding.random(rng, 64)
             least: Codes = drawn[np.argmin(self.penalties.of(drawn))]
@@ -73,7 +71,7 @@ class KnownPenaltySampler(SpaceSampler):
         climbed = [self._climb(*start, acquisition) for start in zip(starts, scores.tolist(), strict=True)]
         return max(climbed, key=lambda each: each[1])[0]
 
-    def _candidates(self, history: History, rng: np.random.Generator) -> Codes:
+    def _candidates(self, history: StudyHistory, rng: np.random.Generator) -> Codes:
         best = history.codes[np.argsort(-history.rewards)[: self.n_best]]
         around = [self.encoding.neighbours(codes) for codes in best]
         rows = np.unique(np.concatenate([self.encoding.random(rng, self.n_random), *around]), axis=0)
@@ -89,11 +87,11 @@ class KnownPenaltySampler(SpaceSampler):
             codes, score = top, float(top_score)
         return codes, score
 
-    def _model(self, history: History) -> AccuracyModel:
+    def _model(self, history: StudyHistory) -> AccuracyProcess:
         accuracies = history.rewards + history.penalties
         kernel, centre, spread = self._kernel(history, accuracies)
         columns = self.attributes.columns(history.codes)
-        model = AccuracyModel(kernel, columns, accuracies, history.predicted_sds, centre, spread)
+        model = AccuracyProcess(kernel, columns, accuracies, history.predicted_sds, centre, spread)
         running = [each for each in history.unfinished if each.params.keys() == set(self.encoding.names)]
         if not running:
             return model
@@ -101,9 +99,9 @@ class KnownPenaltySampler(SpaceSampler):
         pending = self.attributes.columns(np.stack([self.encoding.codes(each.params) for each in running]))
         believed, _ = model.predict(pending)
         sds = np.r_[history.predicted_sds, np.zeros(len(running))]
-        return AccuracyModel(kernel, np.r_[columns, pending], np.r_[accuracies, believed], sds, centre, spread)
+        return AccuracyProcess(kernel, np.r_[columns, pending], np.r_[accuracies, believed], sds, centre, spread)
 
-    def _kernel(self, history: History, accuracies: Floats) -> tuple[Kernel, float, float]:
+    def _kernel(self, history: StudyHistory, accuracies: Floats) -> tuple[Kernel, float, float]:
         """Fitted afresh whenever there are a tenth more trials, from those alone: any process fits the same."""
         n = _refit_size(len(history), self.n_startup)
         numbers = [trial.number for trial in history.trials[:n]]
@@ -125,11 +123,11 @@ class Acquisition:
     its order, and penalties asked for only as far as an architecture may still be among the best.
     """
 
-    def __init__(self, sampler: KnownPenaltySampler, model: AccuracyModel, history: History) -> None:
+    def __init__(self, sampler: KnownPenaltySampler, model: AccuracyProcess, history: StudyHistory) -> None:
         self._sampler, self._model, self._history = sampler, model, history
         self._incumbent = history.incumbent
         means, _ = model.predict(sampler.attributes.columns(history.codes))
-        # The best reward as the model sees it: without the luck of a single training.
+        # The best reward as the model sees it: without run-to-run (seed) variance.
         self._threshold = float((means - history.penalties).max())
 
     def best(self, rows: Codes, n: int, floor: float = -np.inf) -> tuple[Codes, Floats]:
@@ -154,7 +152,7 @@ class Acquisition:
         penalties = self._sampler.penalties.of(rows)
         scores = log_expected_improvement(means - penalties, sds, self._threshold)
         bound = self._sampler.accuracy_bound
-        scores[[is_hopeless(each, self._incumbent, bound) for each in penalties.tolist()]] -= _FAR_BELOW
+        scores[[is_dominated(each, self._incumbent, bound) for each in penalties.tolist()]] -= _FAR_BELOW
         return np.where(bounds == -np.inf, -np.inf, scores)
 
 

@@ -7,14 +7,14 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding
-from search.engine.history import History
-from search.engine.samplers.space_sampler import Screen, SpaceSampler
+from search.engine.history import StudyHistory
+from search.engine.samplers.space_sampler import DominanceScreen, SpaceSampler
 
 
 class RandomSampler(SpaceSampler):
     """Uniform over the space."""
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         return self.encoding.random(rng)
 
 
@@ -22,7 +22,6 @@ class EvolutionSampler(SpaceSampler):
     """Regularised evolution: the best of a random sample of the youngest has one block changed.
 
     Args:
-        encoding, seed, screen: see SpaceSampler.
         population: only the last so many trials are parents; as many random ones come first.
         sample_size: of those, drawn without replacement, the best one is the parent.
     """
@@ -31,7 +30,7 @@ class EvolutionSampler(SpaceSampler):
         self,
         encoding: Encoding,
         seed: int,
-        screen: Screen | None = None,
+        screen: DominanceScreen | None = None,
         *,
         population: int = 100,
         sample_size: int = 25,
@@ -40,7 +39,7 @@ class EvolutionSampler(SpaceSampler):
         self.population = population
         self.sample_size = sample_size
 
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         if len(history) < self.population:
             return self.encoding.random(rng)
         rewards = history.rewards[-self.population :]

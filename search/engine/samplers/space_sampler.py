@@ -19,19 +19,18 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.distinct import untaken
-from search.engine.dominated import KnownPenalties, is_hopeless
+from search.engine.dominated import KnownPenalties, is_dominated
 from search.engine.encoding import Codes, Encoding
-from search.engine.history import History, HistoryReader
+from search.engine.history import HistoryReader, StudyHistory
 from search.engine.record import is_queued
 from search.errors import OutsideSpace
 
 
 @dataclass(frozen=True)
-class Screen:
-    """Keeps hopeless proposals from being trained.
+class DominanceScreen:
+    """Keeps dominated proposals from being trained.
 
-    Args:
-        penalties: known before training.
+    Attributes:
         accuracy_bound: no accuracy is above it.
         max_proposals: how often a sampler proposes anew for one trial; then the one of the lowest penalty is taken.
     """
@@ -45,20 +44,19 @@ class SpaceSampler(BaseSampler):
     """A sampler over the blocks of a space.
 
     Args:
-        encoding: the space.
         seed: of all its random numbers.
-        screen: against hopeless proposals; None trains whatever is proposed, as the paper does.
+        screen: against dominated proposals; None trains whatever is proposed, as the paper does.
     """
 
-    def __init__(self, encoding: Encoding, seed: int, screen: Screen | None = None) -> None:
+    def __init__(self, encoding: Encoding, seed: int, screen: DominanceScreen | None = None) -> None:
         self.encoding = encoding
         self.seed = seed
         self.screen = screen
         self._reader = HistoryReader(encoding)
 
     @abstractmethod
-    def propose(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
-        """An architecture for this trial; it may be taken or hopeless. May be called more than once for a trial."""
+    def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """An architecture for this trial; it may be taken or dominated. May be called more than once for a trial."""
 
     def rng_of(self, trial_number: int) -> np.random.Generator:
         """The random stream of a trial."""
@@ -86,7 +84,7 @@ class SpaceSampler(BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Nothing: all that matters is in the trial."""
 
-    def _screened(self, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator) -> Codes:
+    def _screened(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
         def propose() -> Codes:
             return untaken(self.propose(study, trial, history, rng), history.taken, self.encoding, rng)
 
@@ -96,7 +94,7 @@ class SpaceSampler(BaseSampler):
         bound = self.screen.accuracy_bound
         proposal, penalty = first, self._penalty(first)
         for _ in range(self.screen.max_proposals - 1):
-            if not is_hopeless(penalty, history.incumbent, bound):
+            if not is_dominated(penalty, history.incumbent, bound):
                 break
             other = propose()
             if (other_penalty := self._penalty(other)) < penalty:

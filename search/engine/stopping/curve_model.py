@@ -46,11 +46,10 @@ _MAX_ITERATIONS = 60
 class CurveModel:
     """From features to parameters, and the course.
 
-    Args:
+    Attributes:
         base: parameters where phi^T W is 0, (N_PARAMETERS,).
         centre, scale: of the features, (n_features,).
         weights: W, (1 + n_features, N_PARAMETERS).
-        course: of all curves.
     """
 
     base: Floats
@@ -120,11 +119,6 @@ def _base(mean_end: float) -> Floats:
 class _Packing:
     """Weights and course as one vector, 0 being what is believed before any curve is seen: a rise in proportion to the
     asymptote, steep at first, and a noise that falls to a third.
-
-    Args:
-        ridge: of the weights.
-        centre: of the course.
-        times: of its points.
     """
 
     def __init__(self, ridge: Floats, centre: float, times: Floats) -> None:

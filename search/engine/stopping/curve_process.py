@@ -42,7 +42,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 class Curves:
     """Curves, padded to one length.
 
-    Args:
+    Attributes:
         times: shares of a full training, (n_points,), the same for all curves.
         values: log-odds of accuracies, (n_curves, n_points); anything where not seen.
         seen: (n_curves, n_points).
@@ -57,7 +57,7 @@ class Curves:
 class Course:
     """What curves have in common, evaluation by evaluation.
 
-    Args:
+    Attributes:
         centre: asymptote about which differences are counted.
         offset: of the mean curve from the centre, (n_points,); 0 at the end.
         shown: how much of a difference between asymptotes shows, (n_points,); 1 at the end.
@@ -89,7 +89,7 @@ def make_curves(log_odds: list[Floats], n_points: int) -> Curves:
 class Gradient:
     """Of the sum of negative log likelihoods.
 
-    Args:
+    Attributes:
         parameters: (n_curves, N_PARAMETERS); 0 where a parameter was clipped.
         offset, shown, log_noise: of the course, (n_points,) each.
     """
@@ -106,7 +106,6 @@ def negative_log_likelihood(parameters: Floats, course: Course, curves: Curves) 
     Args:
         parameters: (n_curves, N_PARAMETERS); clipped to LOW..HIGH.
         course: of all of them.
-        curves: n_curves of them.
     """
     terms = _Terms(parameters, course, curves.times)
     both, covariance, residuals = _seen_part(terms, curves)

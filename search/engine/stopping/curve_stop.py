@@ -1,6 +1,6 @@
 """Stopping by predicted end: TSGP, and the exponential decay with default parameters.
 
-A trial is condemned when the probability that its final reward beats the best trained one is below a small delta. TSGP
+A trial is flagged when the probability that its final reward beats the best trained one is below a small delta. TSGP
 (Speckhard et al. 2023, section 4) learns the curves' parameters from finished trials; `curve_model` has the model.
 The more of its training a trial has behind it, the smaller is delta, in proportion to what is left: who stops it
 then saves little. Predictions are of log-odds of accuracies, and their errors are taken as Student's t with the
@@ -8,9 +8,9 @@ predicted standard deviation for its scale: ends have wider tails than a normal 
 better moves away from what the model has learned.
 
 A rule that stops trials never learns where it was wrong, and an overconfident one destroys the search. So a share of
-the condemned, chosen by seed and trial number, is trained on: audits. How far trained trials, audits above all, ended
-from where they were predicted shifts later predictions and widens or narrows them; an audited trial counts for those
-that were stopped in its place.
+the flagged, chosen by seed and trial number, is trained on: hold-out continuations. How far trained trials, these above
+all, ended from where they were predicted shifts later predictions and widens or narrows them; a hold-out trial counts
+for those that were stopped in its place.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial  # noqa: TID253
 from scipy.special import expit, stdtr
 
 from search.engine.log_odds import log_odds
-from search.engine.record import audited, best_reward, final_reward, finished, penalty_of, stopped
+from search.engine.record import best_reward, final_reward, finished, held_out, penalty_of, stopped
 from search.engine.stopping.curve_model import CurveModel, default_model, fit_model
 from search.engine.stopping.curve_process import make_curves
 from search.engine.stopping.rule import Decision, observed
@@ -40,7 +40,7 @@ DEGREES_OF_FREEDOM = 4.0
 """Of Student's t, which errors of predicted ends are taken to follow."""
 
 _MAX_CURVES, _FEWEST_TRAINED = 300, 60
-_N_CALIBRATION, _N_AUDITS = 60, 20
+_N_CALIBRATION, _N_HOLD_OUT = 60, 20
 _CALIBRATE_EVERY = 10
 _N_DOUBT = 5
 _WIDENING_LIMITS = (0.25, 4.0)
@@ -51,14 +51,12 @@ _STAGES = (1.0, 1.5, 2.0, 3.0, 4.0)
 class SeenCurve:
     """A finished trial as the rule sees it.
 
-    Args:
-        number: of the trial.
+    Attributes:
         log_odds: of the accuracies after each evaluation, as far as it was trained.
         end: of what it was told with, log-odds too: the accuracy of the finished network, which a last conversion may
             set apart from that of the last evaluation; a prediction where it was stopped.
         features: see `features_of`.
-        trained: to the end.
-        audited: it was condemned, and trained on.
+        held_out: it was flagged, and trained on all the same.
     """
 
     number: int
@@ -66,14 +64,14 @@ class SeenCurve:
     end: float
     features: Floats
     trained: bool
-    audited: bool
+    held_out: bool
 
 
 @dataclass(frozen=True)
 class Correction:
     """What experience makes of predicted ends, in log-odds.
 
-    Args:
+    Attributes:
         shift: added to them: trained trials ended so much higher than predicted, on average.
         widening: what predicted standard deviations are multiplied with; below 1 it narrows them.
     """
@@ -86,13 +84,13 @@ class CurveStop:
     """Stops what is improbable to beat the best.
 
     Args:
-        seed: chooses the audits.
+        seed: chooses the hold-out continuations.
         learn: whether curves teach (TSGP); else the decay has default parameters.
-        delta: a trial whose probability is below is condemned at the floor; later, below delta times the share of the
+        delta: a trial whose probability is below is flagged at the floor; later, below delta times the share of the
             evaluations after the floor that is left.
-        floor: evaluations before it condemns a trial.
-        audit_share: of the condemned that is trained on; 0 also leaves predictions as the model makes them.
-        n_startup: trials trained to the end before it condemns any; 1 or more.
+        floor: evaluations before it flags a trial.
+        hold_out_share: of the flagged that is trained on; 0 also leaves predictions as the model makes them.
+        n_startup: trials trained to the end before it flags any; 1 or more.
         refit_growth: the finished trials grow by this factor between two fits; above 1.
 
     Raises:
@@ -106,7 +104,7 @@ class CurveStop:
         learn: bool = True,
         delta: float = 0.01,
         floor: int = 6,
-        audit_share: float = 0.05,
+        hold_out_share: float = 0.05,
         n_startup: int = 20,
         refit_growth: float = 1.25,
     ) -> None:
@@ -114,7 +112,7 @@ class CurveStop:
             raise ValueError(f"n_startup {n_startup} is below 1, or refit_growth {refit_growth} not above 1")
         self.seed = seed
         self.learn, self.delta, self.floor = learn, delta, floor
-        self.audit_share, self.n_startup, self.refit_growth = audit_share, n_startup, refit_growth
+        self.hold_out_share, self.n_startup, self.refit_growth = hold_out_share, n_startup, refit_growth
         self._seen: dict[int, SeenCurve] = {}
         self._fit: tuple[list[int], CurveModel] | None = None
         self._calibration: tuple[CurveModel, list[int], dict[int, Correction]] | None = None
@@ -122,7 +120,7 @@ class CurveStop:
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
         rewards = observed(trial)
         going_on = Decision(stop=False, predicted=float(rewards[-1]))
-        if not self.floor <= len(rewards) < n_evaluations or audited(trial):
+        if not self.floor <= len(rewards) < n_evaluations or held_out(trial):
             return going_on
         trials = finished(study)
         incumbent = best_reward(trials)
@@ -142,8 +140,8 @@ class CurveStop:
         left = (n_evaluations - len(rewards)) / (n_evaluations - self.floor)
         if not probability < self.delta * left:
             return Decision(False, predicted, sd, probability)
-        audit = bool(np.random.default_rng((self.seed, trial.number)).random() < self.audit_share)
-        return Decision(not audit, predicted, sd, probability, condemned=True)
+        hold_out = bool(np.random.default_rng((self.seed, trial.number)).random() < self.hold_out_share)
+        return Decision(not hold_out, predicted, sd, probability, flagged=True)
 
     def _curves(self, trials: Sequence[FrozenTrial]) -> list[SeenCurve]:
         for trial in trials:
@@ -151,7 +149,7 @@ class CurveStop:
                 course = log_odds(observed(trial) + penalty_of(trial))
                 end = float(log_odds(final_reward(trial) + penalty_of(trial)))
                 self._seen[trial.number] = SeenCurve(
-                    trial.number, course, end, features_of(trial), not stopped(trial), audited(trial)
+                    trial.number, course, end, features_of(trial), not stopped(trial), held_out(trial)
                 )
         return [curve for trial in trials if len((curve := self._seen[trial.number]).log_odds) > 0]
 
@@ -182,15 +180,15 @@ class CurveStop:
 
     def _corrections(self, curves: list[SeenCurve], model: CurveModel, n_evaluations: int) -> dict[int, Correction]:
         """What predictions are corrected by, from so many evaluations on."""
-        if self.audit_share == 0:
+        if self.hold_out_share == 0:
             return {self.floor: Correction()}
         full = [curve for curve in curves if curve.trained and len(curve.log_odds) == n_evaluations]
         full = full[: len(full) // _CALIBRATE_EVERY * _CALIBRATE_EVERY]
         numbers = [curve.number for curve in full]
         if self._calibration is None or self._calibration[0] is not model or self._calibration[1] != numbers:
-            audits = [curve for curve in full[:-_N_CALIBRATION] if curve.audited][-_N_AUDITS:]
-            chosen = [*audits, *full[-_N_CALIBRATION:]]
-            corrections = calibrate(model, chosen, self.floor, 1 / self.audit_share)
+            hold_out = [curve for curve in full[:-_N_CALIBRATION] if curve.held_out][-_N_HOLD_OUT:]
+            chosen = [*hold_out, *full[-_N_CALIBRATION:]]
+            corrections = calibrate(model, chosen, self.floor, 1 / self.hold_out_share)
             self._calibration = (model, numbers, corrections)
         return self._calibration[2]
 
@@ -210,7 +208,7 @@ def _probability(mean: float, spread: float, needed: float) -> float:
 
 
 def calibrate(
-    model: CurveModel, curves: Sequence[SeenCurve], floor: int, audit_weight: float = 1.0
+    model: CurveModel, curves: Sequence[SeenCurve], floor: int, hold_out_weight: float = 1.0
 ) -> dict[int, Correction]:
     """How predicted ends erred: their mean error, and what remains of it in predicted standard deviations.
 
@@ -218,10 +216,9 @@ def calibrate(
     predictions err differently from late ones, so each of a few stages has its own.
 
     Args:
-        model: predicts.
         curves: trained to the end, all of one length.
         floor: the first stage; the next ones are at 1.5, 2, 3 and 4 times as many evaluations.
-        audit_weight: of an audited trial, which stands for those that were stopped in its place.
+        hold_out_weight: of a hold-out trial, which stands for those that were stopped in its place.
 
     Returns:
         By the number of evaluations from which on it holds, rising.
@@ -230,7 +227,7 @@ def calibrate(
         return {floor: Correction()}
     features = np.stack([curve.features for curve in curves])
     ends = np.array([curve.end for curve in curves]) - mean_gap(curves)
-    weights = np.array([audit_weight if curve.audited else 1.0 for curve in curves])
+    weights = np.array([hold_out_weight if curve.held_out else 1.0 for curve in curves])
     n_effective = weights.sum() ** 2 / (weights**2).sum()
     n_points = len(curves[0].log_odds)
     corrections = {}

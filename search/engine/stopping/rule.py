@@ -19,20 +19,19 @@ Floats = NDArray[np.float64]
 class Decision:
     """What a rule says of a trial after an evaluation.
 
-    Args:
-        stop: training ends here.
+    Attributes:
         predicted: reward at the end of training.
-        predicted_sd: its standard deviation, corrected by what audits have shown; 0 when the rule has none.
+        predicted_sd: its standard deviation, corrected by hold-out continuations; 0 when the rule has none.
         probability: that the final reward beats the best trained one; 1 when the rule does not say.
-        condemned: the rule would stop the trial. With `stop` False it is an audit: the trial is trained on, to see
-            whether the rule was right.
+        flagged: the rule would stop the trial. With `stop` False it is a hold-out continuation: the trial is
+            trained on, to see whether the rule was right.
     """
 
     stop: bool
     predicted: float
     predicted_sd: float = 0.0
     probability: float = 1.0
-    condemned: bool = False
+    flagged: bool = False
 
 
 class StopRule(Protocol):
@@ -87,7 +86,7 @@ class MedianStop:
             return going_on
         gains = [curve[-1] - curve[n_seen - 1] for curve in curves if len(curve) >= n_seen]
         predicted = min(float(rewards[-1] + np.mean(gains)), best_reward(finished(study)))
-        return Decision(True, predicted, float(np.std(gains)), 0.0, condemned=True)
+        return Decision(True, predicted, float(np.std(gains)), 0.0, flagged=True)
 
     def _trained_curves(self, study: Study) -> list[Floats]:
         trials = trained(study)

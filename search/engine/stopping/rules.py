@@ -4,7 +4,7 @@
 |---|---|---|
 | none | every trial is trained to the end | |
 | median | below the median of running averages (Golovin et al. 2017) | 6 evaluations, 5 trained trials first |
-| decay | predicted end by an exponential decay with default parameters | 6 evaluations, delta 1 %, 5 % audits |
+| decay | predicted end by an exponential decay with default parameters | 6 evaluations, delta 1 %, 5 % hold-out |
 | tsgp | predicted end by course and parameters of curves learned from finished trials | the same, refitted |
 """
 
@@ -33,8 +33,7 @@ def build_stop_rule(name: str, seed: int) -> StopRule:
     """The rule of this name.
 
     Args:
-        name: one of STOP_RULE_NAMES.
-        seed: chooses the audits.
+        seed: chooses the hold-out continuations.
 
     Raises:
         UnknownStopRule: there is none.

@@ -34,7 +34,7 @@ _SETTINGS = settings(max_examples=100, stateful_step_count=30, deadline=None, su
 
 
 def supply_profile(voltage_v: float, ceiling_v: float, floor_v: float, power_up_a: float, run_a: float) -> BenchProfile:
-    """What a person may write into a profile; refused where it is not allowed."""
+    """What a user may write into a profile; refused where it is not allowed."""
     return parse_profile(
         f'name = "x"\n[supply]\nvoltage_v = {voltage_v!r}\nceiling_v = {ceiling_v!r}\nfloor_v = {floor_v!r}\n'
         f"power_up_limit_a = {power_up_a!r}\nrun_limit_a = {run_a!r}\n",

@@ -7,13 +7,13 @@ import pytest
 from hardware.android.benchmark_tool import ToolResult
 from hardware.phone import RunReport
 from lab.analysis.energy import Energy, Interval, PowerMean
-from lab.analysis.gates import RunEvidence, WindowEvidence, judge, locked_frac, verdict
+from lab.analysis.gates import RunQuality, WindowQuality, judge, locked_frac, verdict
 from lab.profile.profile import load_profile
 
 PROFILE = load_profile("simulated")
 LOCKED = PROFILE.lock.freq_khz
 
-GOOD = RunEvidence(
+GOOD = RunQuality(
     report=RunReport(0, 100.0, 102.6, 0, "", (), 30.0, 30.2, {LOCKED: 2.85}),
     tool=ToolResult(n_runs=2000, latency_ms=1.0, latency_sd_ms=0.004),
     measured=Interval(10.0, 12.004),
@@ -23,7 +23,7 @@ GOOD = RunEvidence(
     usb_on_frac=0.0,
     sag_v=0.013,
 )
-ALIGNED = WindowEvidence(align_difference_ms=3.0)
+ALIGNED = WindowQuality(align_difference_ms=3.0)
 
 BROKEN = {
     "dropped": replace(GOOD, power=replace(GOOD.power, dropped_frac=0.002)),
@@ -58,7 +58,7 @@ def test_a_broken_run_is_rejected_by_its_gate_alone(name: str) -> None:
 
 
 def test_alignments_that_disagree_reject_the_run() -> None:
-    outcome, reason = verdict(judge(WindowEvidence(31.0), GOOD, PROFILE))
+    outcome, reason = verdict(judge(WindowQuality(31.0), GOOD, PROFILE))
     assert (outcome, reason) == ("rejected", "alignment: 31 ms, limit 25 ms")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.discovery import Finders
+from hardware.discovery import Discovery
 from lab.bench import lock as bench_lock
 from lab.bench.lock import device_names, locked, locked_file, locks_folder
 from lab.errors import BENCH_UNAVAILABLE, BenchLocked
@@ -62,8 +62,8 @@ def profile(text: str = "") -> BenchProfile:
     return parse_profile(f'name = "b"\n{text}', "test")
 
 
-def finders(meters: list[str], phones: dict[str, str]) -> Finders:
-    return Finders(lambda: meters, list, lambda: phones)
+def finders(meters: list[str], phones: dict[str, str]) -> Discovery:
+    return Discovery(lambda: meters, list, lambda: phones)
 
 
 def test_a_second_process_is_told_who_holds_the_meter() -> None:

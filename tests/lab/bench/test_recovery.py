@@ -44,7 +44,7 @@ def test_a_meter_that_stays_away_stops_the_campaign_for_a_person(bench: Troubled
     with pytest.raises(MeterNotFound) as raised:
         bench.measure()
     assert "cable" in raised.value.hint
-    assert ("MeterNotFound", "stopped for a person") in bench.incidents
+    assert ("MeterNotFound", "stopped for a user") in bench.incidents
 
 
 def test_a_meter_that_comes_back_with_its_output_off_is_not_switched_on_by_itself(bench: TroubledBench) -> None:

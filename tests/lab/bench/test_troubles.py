@@ -12,7 +12,7 @@ from sqlalchemy import select
 from troubled_bench import TroubledBench, troubled_bench
 
 from db.errors import DiskFull, NewerSchema
-from db.schema import VERSION_TABLE, Visit
+from db.schema import VERSION_TABLE, VisitTable
 from hardware.errors import AdbLost, HardwareError, OverCurrent, StableError
 from hardware.sim.phone import phone_commands
 from hardware.sim.phone.shell import Shell, Steps, Streams
@@ -254,7 +254,7 @@ def test_a_tool_that_vanishes_in_a_window_is_no_fault_of_the_models(bench: Troub
 def outcomes(bench: TroubledBench) -> list[tuple[str, str]]:
     """Outcome and reason of every visit."""
     with bench.database() as db, db.read() as tx:
-        return [(outcome, reason) for outcome, reason in tx.execute(select(Visit.outcome, Visit.reason))]
+        return [(outcome, reason) for outcome, reason in tx.execute(select(VisitTable.outcome, VisitTable.reason))]
 
 
 def test_a_tool_that_never_ends_is_killed_at_its_time_limit(

@@ -1,4 +1,4 @@
-"""`lab incidents`: what a person may ask of what went wrong."""
+"""`lab incidents`: what a user may ask of what went wrong."""
 
 from __future__ import annotations
 

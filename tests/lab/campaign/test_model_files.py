@@ -1,4 +1,4 @@
-"""Model files: built ahead in order, out of order, and a person's own."""
+"""Model files: built ahead in order, out of order, and a user's own."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def watched() -> Iterator[None]:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A campaign in which every text that reaches a person or a path is hostile."""
+    """A campaign in which every text that reaches a user or a path is hostile."""
     path = tmp_path / "stranger.db"
     with open_database(path) as db:
         campaign_id, session_id = record_campaign(db, ESCAPES, source_detail="listed in $(reboot); rm -rf /")

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 from db.database import open_database
 from hardware.android.pixel import Pixel
 from hardware.bench import Bench, BenchSettings, open_bench
-from hardware.discovery import Finders, SerialPort
+from hardware.discovery import Discovery, SerialPort
 from hardware.errors import MeterNotFound, NoRoot, PhoneNotFound
 from hardware.meter import Passthrough
 from hardware.phone import PIXEL_4_XL_LOCKS
 from lab.bench.lock import locked
 from lab.commands.doctor import doctor
 from lab.doctor.check import Check
-from lab.doctor.host import Examination, Probes, examine, udev_rule
+from lab.doctor.host import DoctorRequest, Probes, examine, udev_rule
 from lab.errors import BENCH_UNAVAILABLE
 from lab.profile.profile import load_profile
 
@@ -56,7 +56,7 @@ def probes(
     rules: Path = Path("rules"),
 ) -> Probes:
     states = {"98SIM4XL01": "device"} if phones is None else phones
-    return Probes(Finders(lambda: meters, lambda: ports, lambda: states), lambda: True, open_it, [rules])
+    return Probes(Discovery(lambda: meters, lambda: ports, lambda: states), lambda: True, open_it, [rules])
 
 
 def by_name(checks: Sequence[Check]) -> dict[str, Check]:
@@ -70,14 +70,14 @@ def a_real_profile(text: str = "") -> str:
 
 
 def test_the_simulated_bench_is_well_and_says_that_it_is_simulated() -> None:
-    checks = examine(Examination("simulated"), probes())
+    checks = examine(DoctorRequest("simulated"), probes())
     assert {check.outcome for check in checks} == {"ok", "skipped"}
     assert "SIMULATED" in by_name(checks)["profile"].why
     assert "SIMULATED" in by_name(checks)["bench"].why
 
 
 def test_an_open_bench_is_looked_at_from_calibration_to_skin() -> None:
-    found = by_name(examine(Examination("simulated"), probes()))
+    found = by_name(examine(DoctorRequest("simulated"), probes()))
     assert "firmware 32" in found["meter's calibration"].why
     assert "main_fine_scale 36500" in found["meter's calibration"].why
     assert "4.200 V" in found["supply"].why
@@ -97,9 +97,9 @@ def test_passthrough_is_left_alone_unless_asked_for() -> None:
             bench.meter.set_passthrough = lambda mode: (modes.append(mode), change(mode))[1]  # type: ignore[method-assign]
             yield bench
 
-    assert by_name(examine(Examination("simulated"), probes(watched)))["USB passthrough"].outcome == "skipped"
+    assert by_name(examine(DoctorRequest("simulated"), probes(watched)))["USB passthrough"].outcome == "skipped"
     assert modes == []
-    found = by_name(examine(Examination("simulated", passthrough=True), probes(watched)))["USB passthrough"]
+    found = by_name(examine(DoctorRequest("simulated", passthrough=True), probes(watched)))["USB passthrough"]
     assert modes == [Passthrough.OFF, Passthrough.ON]
     assert found.outcome == "ok"
     assert "the phone was back after" in found.why
@@ -115,7 +115,7 @@ def with_leftovers(settings: BenchSettings) -> Iterator[Bench]:
 
 
 def test_settings_that_a_dead_campaign_left_are_a_warning() -> None:
-    found = by_name(examine(Examination("simulated"), probes(with_leftovers)))["leftover settings"]
+    found = by_name(examine(DoctorRequest("simulated"), probes(with_leftovers)))["leftover settings"]
     assert found.outcome == "warn"
     assert "lab measure" in found.fix
 
@@ -124,7 +124,7 @@ def test_a_clock_that_the_phone_does_not_have_fails_with_the_locks_that_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(PIXEL_4_XL_LOCKS, "paper", replace(PIXEL_4_XL_LOCKS["paper"], freq_khz=2_900_000))
-    found = by_name(examine(Examination("simulated"), probes()))["clock"]
+    found = by_name(examine(DoctorRequest("simulated"), probes()))["clock"]
     assert found.outcome == "fail"
     assert "2,841,600" in found.why
     assert found.fix == "Choose another lock: [phone] lock = cool or gold."
@@ -133,7 +133,7 @@ def test_a_clock_that_the_phone_does_not_have_fails_with_the_locks_that_it_has(
 def test_a_missing_tool_fails_and_the_later_checks_are_made() -> None:
     path = Path("own.toml")
     path.write_text('name = "own"\n[tool]\npath = "/data/local/tmp/none"\n[simulated]\n')
-    found = by_name(examine(Examination(str(path)), probes()))
+    found = by_name(examine(DoctorRequest(str(path)), probes()))
     assert found["benchmark tool"].outcome == "fail"
     assert "adb push" in found["benchmark tool"].fix
     assert found["clock"].outcome == found["skin temperature"].outcome == "ok"
@@ -144,23 +144,23 @@ def test_a_tool_that_is_put_onto_the_phone_at_each_start_need_not_be_there_yet()
     Path("own.toml").write_text(
         'name = "own"\n[tool]\npath = "/data/local/tmp/none"\nhost_path = "tool"\n[simulated]\n'
     )
-    assert by_name(examine(Examination("own.toml"), probes()))["benchmark tool"].outcome == "ok"
+    assert by_name(examine(DoctorRequest("own.toml"), probes()))["benchmark tool"].outcome == "ok"
 
 
 def test_a_phone_without_root_fails_with_what_to_do() -> None:
     Path("own.toml").write_text('name = "own"\n[simulated]\nroot = "none"\n')
-    found = by_name(examine(Examination("own.toml"), probes()))["bench"]
+    found = by_name(examine(DoctorRequest("own.toml"), probes()))["bench"]
     assert found.outcome == "fail"
     assert "Magisk" in found.fix
 
 
 def test_a_warm_phone_is_a_warning_for_measuring_waits_for_it() -> None:
     Path("own.toml").write_text('name = "own"\n[phone]\nmax_skin_c = 20.0\n[simulated]\n')
-    assert by_name(examine(Examination("own.toml"), probes()))["skin temperature"].outcome == "warn"
+    assert by_name(examine(DoctorRequest("own.toml"), probes()))["skin temperature"].outcome == "warn"
 
 
 def test_a_profile_that_does_not_load_fails_and_the_computer_is_looked_at_all_the_same() -> None:
-    found = by_name(examine(Examination("nowhere"), probes(never)))
+    found = by_name(examine(DoctorRequest("nowhere"), probes(never)))
     assert found["profile"].outcome == "fail"
     assert "lab init" in found["profile"].fix
     assert found["bench"].outcome == "skipped"
@@ -170,9 +170,9 @@ def test_a_profile_that_does_not_load_fails_and_the_computer_is_looked_at_all_th
 def test_all_problems_of_a_bench_come_at_once() -> None:
     Path("other.db").write_text("not a database")
     broken = Probes(
-        Finders(_no_meter, list, _no_adb), lambda: False, never, [Path("rules")]
+        Discovery(_no_meter, list, _no_adb), lambda: False, never, [Path("rules")]
     )  # fmt: skip
-    found = by_name(examine(Examination(a_real_profile(), "other.db"), broken))
+    found = by_name(examine(DoctorRequest(a_real_profile(), "other.db"), broken))
     failed = {name for name, check in found.items() if check.outcome == "fail"}
     assert failed == {"database", "libusb", "meter", "adb server and phone"}
     assert all(found[name].fix for name in failed)
@@ -189,7 +189,7 @@ def _no_adb() -> dict[str, str]:
 
 
 def test_a_real_bench_whose_devices_are_there_is_opened() -> None:
-    found = by_name(examine(Examination(a_real_profile()), probes(simulated_in_place_of_real)))
+    found = by_name(examine(DoctorRequest(a_real_profile()), probes(simulated_in_place_of_real)))
     assert found["meter"].why == "plugged in: 26511"
     assert found["adb server and phone"].outcome == "ok"
     assert found["bench"].outcome == "ok"
@@ -208,7 +208,7 @@ def test_a_real_bench_whose_devices_are_there_is_opened() -> None:
 def test_a_meter_that_is_missing_or_not_chosen_keeps_the_bench_closed(
     settings: str, meters: list[str], why: str
 ) -> None:
-    found = by_name(examine(Examination(a_real_profile(settings)), probes(never, meters)))
+    found = by_name(examine(DoctorRequest(a_real_profile(settings)), probes(never, meters)))
     assert found["meter"].outcome == "fail"
     assert why in found["meter"].why
     assert found["bench"].outcome == "skipped"
@@ -227,7 +227,7 @@ def test_a_meter_that_is_missing_or_not_chosen_keeps_the_bench_closed(
 def test_a_phone_that_is_missing_or_not_ready_keeps_the_bench_closed(
     settings: str, phones: dict[str, str], word: str
 ) -> None:
-    found = by_name(examine(Examination(a_real_profile(settings)), probes(never, phones=phones)))
+    found = by_name(examine(DoctorRequest(a_real_profile(settings)), probes(never, phones=phones)))
     assert found["adb server and phone"].outcome == "fail"
     assert word in found["adb server and phone"].why
     assert found["adb server and phone"].fix
@@ -236,7 +236,7 @@ def test_a_phone_that_is_missing_or_not_ready_keeps_the_bench_closed(
 
 def test_a_bench_that_a_campaign_has_is_left_alone() -> None:
     with locked(["meter-26511"], "campaign night"):
-        found = by_name(examine(Examination(a_real_profile()), probes(never)))["bench"]
+        found = by_name(examine(DoctorRequest(a_real_profile()), probes(never)))["bench"]
     assert found.outcome == "skipped"
     assert "campaign night" in found.why
 
@@ -248,7 +248,7 @@ def test_an_error_at_the_closing_of_the_bench_is_a_failure_beside_what_was_found
             yield bench
         raise NoRoot("phone 1", "give back", "gone", "Look at the cable.")
 
-    checks = examine(Examination("simulated"), probes(failing_at_its_end))
+    checks = examine(DoctorRequest("simulated"), probes(failing_at_its_end))
     assert checks[-1] == Check("bench", "fail", "phone 1: give back: gone", "Look at the cable.")
     assert any(check.name == "clock" and check.outcome == "ok" for check in checks)
 
@@ -258,26 +258,26 @@ def test_the_installed_udev_rule_is_compared_with_the_one_that_ships(tmp_path: P
     rules.mkdir()
     here = probes(simulated_in_place_of_real, rules=rules)
     (rules / "60-monsoon.rules").write_text(udev_rule())
-    assert by_name(examine(Examination(a_real_profile()), here))["udev rule"].outcome == "ok"
+    assert by_name(examine(DoctorRequest(a_real_profile()), here))["udev rule"].outcome == "ok"
     (rules / "60-monsoon.rules").write_text("an older one")
-    found = by_name(examine(Examination(a_real_profile()), here))["udev rule"]
+    found = by_name(examine(DoctorRequest(a_real_profile()), here))["udev rule"]
     assert found.outcome == "warn"
     assert "lab doctor --udev-rule" in found.fix
 
 
 def test_the_database_is_looked_at_and_never_made() -> None:
-    found = by_name(examine(Examination("simulated", "lab.db"), probes()))["database"]
+    found = by_name(examine(DoctorRequest("simulated", "lab.db"), probes()))["database"]
     assert found.outcome == "skipped"
     assert not Path("lab.db").exists()
     with open_database("lab.db") as db:
         record_campaign(db, "night")
-    found = by_name(examine(Examination("simulated", "lab.db"), probes()))["database"]
+    found = by_name(examine(DoctorRequest("simulated", "lab.db"), probes()))["database"]
     assert found.outcome == "ok"
     assert "night (SIMULATED)" in found.why
 
 
 def test_a_folder_for_the_database_that_does_not_exist_fails() -> None:
-    found = by_name(examine(Examination("simulated", "nowhere/lab.db"), probes()))
+    found = by_name(examine(DoctorRequest("simulated", "nowhere/lab.db"), probes()))
     assert found["database"].outcome == "fail"
 
 

@@ -1,4 +1,4 @@
-"""`lab fit-rf`, `lab predict`, `lab suggest-next`: what a person types, sees and gets wrong."""
+"""`lab fit-rf`, `lab predict`, `lab suggest-next`: what a user types, sees and gets wrong."""
 
 from __future__ import annotations
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hardware.discovery import Finders, SerialPort
+from hardware.discovery import Discovery, SerialPort
 from hardware.errors import MeterNotFound, PhoneNotFound
 from lab.errors import BENCH_UNAVAILABLE, USAGE
 from lab.profile.profile import BenchProfile, load_profile, parse_profile, profiles_folder
 from lab.profile.setup import (
     NothingPluggedIn,
     ProfileInTheWay,
+    SetupRequest,
     SeveralFound,
-    Wishes,
     WrittenProfile,
     profile_text,
     set_up_bench,
@@ -32,12 +32,12 @@ def own_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plugged_in(
     meters: Sequence[str] = (), ports: Sequence[SerialPort] = (CONSOLE,), phones: Mapping[str, str] | None = None
-) -> Finders:
-    return Finders(lambda: meters, lambda: ports, lambda: phones or {})
+) -> Discovery:
+    return Discovery(lambda: meters, lambda: ports, lambda: phones or {})
 
 
-def set_up(finders: Finders, **wishes: object) -> tuple[WrittenProfile, BenchProfile]:
-    written = set_up_bench(profiles_folder(), Wishes(**wishes), finders)  # type: ignore[arg-type]
+def set_up(finders: Discovery, **wishes: object) -> tuple[WrittenProfile, BenchProfile]:
+    written = set_up_bench(profiles_folder(), SetupRequest(**wishes), finders)  # type: ignore[arg-type]
     return written, load_profile()
 
 
@@ -118,7 +118,7 @@ def test_a_missing_libusb_is_part_of_what_is_said_when_no_meter_is_found() -> No
         raise MeterNotFound("meter", "find", "no libusb library", "Install libusb.")
 
     with pytest.raises(NothingPluggedIn, match=r"no libusb library; Install libusb\."):
-        set_up(Finders(without_libusb, lambda: [CONSOLE], dict))
+        set_up(Discovery(without_libusb, lambda: [CONSOLE], dict))
 
 
 def test_a_phone_that_is_still_off_keeps_no_profile_from_being_written() -> None:
@@ -137,7 +137,7 @@ def test_without_an_adb_server_the_profile_is_written_and_that_is_said() -> None
     def without_adb() -> dict[str, str]:
         raise PhoneNotFound("phone", "ask", "connection refused", "Start the adb server.")
 
-    written, profile = set_up(Finders(lambda: ["26511"], list, without_adb))
+    written, profile = set_up(Discovery(lambda: ["26511"], list, without_adb))
     assert profile.meter.serial == "26511"
     assert "Start the adb server." in written.notes[0]
 

@@ -19,7 +19,7 @@ from lab.analysis import window as analysis
 from lab.cli import app, register
 from lab.profile.profile import BenchProfile
 from lab.review.analysis_changes import AnalysisChanges, changes_of
-from lab.review.reanalysis import Reanalysed, analysis_of, reanalyse
+from lab.review.reanalysis import WindowReanalysis, analysis_of, reanalyse
 from lab.review.replay import replay
 
 N_VISITS = 6
@@ -33,7 +33,7 @@ def measured(tmp_path: Path) -> Iterator[Database]:
         yield db
 
 
-def derive(db: Database, judged_by: BenchProfile | None = None) -> list[Reanalysed]:
+def derive(db: Database, judged_by: BenchProfile | None = None) -> list[WindowReanalysis]:
     return list(reanalyse(db, analysis_of(judged_by, RealClock().utc()), judged_by))
 
 

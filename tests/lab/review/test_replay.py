@@ -18,11 +18,11 @@ from hardware.tape.errors import RecordingDamaged, ReplayDiverged
 from hardware.tape.player import Player
 from hardware.tape.pushed import pushed_files, pushed_models
 from lab.errors import ProfileError, UsageError
-from lab.review.replay import Replayed, replay, rows_of
+from lab.review.replay import ReplayResult, replay, rows_of
 from lab.review.row_comparison import compare, energy_shifts
 
 
-def replayed(file: Path, folder: Path, **options: Any) -> Replayed:
+def replayed(file: Path, folder: Path, **options: Any) -> ReplayResult:
     with open_database(folder / "replay.db") as db:
         return replay(file, db, **options)
 

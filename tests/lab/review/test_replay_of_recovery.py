@@ -13,7 +13,7 @@ from db.database import open_database
 from hardware.tape.container import Record, read_records
 from lab.campaign.campaign import CampaignPlan, measure
 from lab.campaign.tasks import canary_tasks, sampled_tasks
-from lab.review.replay import Replayed, replay
+from lab.review.replay import ReplayResult, replay
 from lab.review.row_comparison import compare
 
 FAULTS = ("adb_server_killed", "meter_unplugged")
@@ -35,7 +35,7 @@ def kinds(records: list[Record]) -> list[str]:
     return [record.kind for record in records]
 
 
-def replayed(file: Path, folder: Path) -> Replayed:
+def replayed(file: Path, folder: Path) -> ReplayResult:
     with open_database(folder / "replay.db") as db:
         return replay(file, db)
 

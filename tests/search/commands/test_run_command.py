@@ -1,4 +1,4 @@
-"""`search run` and its kin as a person types them: what is wrong is said, with what to do, and nothing is begun."""
+"""`search run` and its kin as a user types them: what is wrong is said, with what to do, and nothing is begun."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from optuna.study import Study  # noqa: TID253
 
 from search.engine.algorithms import Settings
 from search.engine.encoding import Encoding
-from search.engine.record import Known
+from search.engine.record import TrialCosts
 from search.engine.stopping.rule import NeverStop, StopRule
-from search.engine.trials import Outcome, run_trial
+from search.engine.trials import TrialOutcome, run_trial
 from search.networks.architecture import Architecture
 from search.networks.blocks import BlockType
 from search.networks.space import Position, Space
@@ -64,10 +64,10 @@ class Formula:
         filters = [np.mean([block.filters for block in each.blocks]) for each in architectures]
         return self._rate * np.maximum(0.0, np.array(filters) - 10)
 
-    def known(self, architecture: Architecture) -> Known:
+    def known(self, architecture: Architecture) -> TrialCosts:
         """Costs that follow from the filters."""
         n_filters = sum(block.filters for block in architecture.blocks)
-        return Known(
+        return TrialCosts(
             energy_mj=0.5 + n_filters / 400,
             energy_low_mj=0.4,
             energy_high_mj=2.0,
@@ -99,7 +99,7 @@ def new_study(sampler: BaseSampler) -> Study:
 
 def run_trials(
     study: Study, encoding: Encoding, objective: Formula, n: int, rule: StopRule | None = None
-) -> list[Outcome]:
+) -> list[TrialOutcome]:
     """n more trials."""
     return [run_trial(study, encoding, objective, rule or NeverStop()) for _ in range(n)]
 

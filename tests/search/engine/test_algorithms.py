@@ -27,4 +27,4 @@ def test_every_name_builds_a_sampler() -> None:
 def test_what_needs_penalties_says_so_when_there_are_none() -> None:
     for wanted in (("known-penalty", False), ("random", True)):
         with pytest.raises(MissingPenalties):
-            build_sampler(wanted[0], Settings(SMALL, 1, skip_hopeless=wanted[1]))
+            build_sampler(wanted[0], Settings(SMALL, 1, skip_dominated=wanted[1]))

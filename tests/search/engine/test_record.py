@@ -7,7 +7,7 @@ import pytest
 from engine_specimens import SMALL, Formula
 from optuna.trial import FrozenTrial, TrialState, create_trial  # noqa: TID253
 
-from search.engine.record import STOPPED_AT, Known, audited, best_trained, finished, stopped, trained
+from search.engine.record import STOPPED_AT, TrialCosts, best_trained, finished, held_out, stopped, trained
 from search.networks.spaces import AUDIO_2D, TABLE_2
 
 
@@ -36,7 +36,7 @@ def test_there_is_no_best_before_a_trial_was_trained_to_the_end() -> None:
 def test_marks_are_read_from_the_attributes() -> None:
     assert stopped(told(0.5, **{STOPPED_AT: 7}))
     assert not stopped(told(0.5, audited=7))
-    assert audited(told(0.5, audited=7))
+    assert held_out(told(0.5, audited=7))
 
 
 def test_what_is_known_before_training_is_read_back_whole() -> None:
@@ -45,10 +45,10 @@ def test_what_is_known_before_training_is_read_back_whole() -> None:
     trial = study.ask()
     known.write(trial)
     study.tell(trial, 0.5)
-    assert Known.read(study.trials[0]) == known
+    assert TrialCosts.read(study.trials[0]) == known
     assert known.architecture_hash == TABLE_2.architecture_hash
 
 
 def test_a_trial_that_never_got_so_far_says_what_it_lacks() -> None:
     with pytest.raises(KeyError, match="energy_mj"):
-        Known.read(told(0.5, space=AUDIO_2D.name))
+        TrialCosts.read(told(0.5, space=AUDIO_2D.name))

@@ -10,7 +10,7 @@ from engine_specimens import SMALL, Formula, new_study, proposals, run_trials, s
 from optuna.storages import RDBStorage  # noqa: TID253
 
 from search.engine.algorithms import build_sampler
-from search.engine.record import Known, best_trained
+from search.engine.record import TrialCosts, best_trained
 from search.engine.stopping.curve_stop import CurveStop
 
 
@@ -39,4 +39,4 @@ def test_a_study_in_a_file_goes_on_in_another_process_as_in_memory(name: str, tm
     assert [trial.values for trial in stored.trials] == [trial.values for trial in uninterrupted.trials]
     best = best_trained(stored)
     assert best is not None
-    assert Known.read(best).architecture_hash == SMALL.architecture(best.params).architecture_hash
+    assert TrialCosts.read(best).architecture_hash == SMALL.architecture(best.params).architecture_hash

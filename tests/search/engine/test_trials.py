@@ -10,21 +10,21 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.algorithms import build_sampler
-from search.engine.record import AUDITED, PREDICTED, PREDICTED_SD, STOPPED_AT, best_trained, penalty_of
+from search.engine.record import HELD_OUT, PREDICTED, PREDICTED_SD, STOPPED_AT, best_trained, penalty_of
 from search.engine.stopping.rule import Decision, NeverStop
 from search.engine.trials import run_trial
 from search.networks.architecture import Architecture
 
 
 class StopsAt:
-    """Condemns every trial after so many evaluations."""
+    """Flags every trial after so many evaluations."""
 
     def __init__(self, n: int, *, audit: bool = False) -> None:
         self.n, self.audit = n, audit
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
-        condemned = len(trial.intermediate_values) >= self.n
-        return Decision(condemned and not self.audit, 0.25, 0.01, 0.0, condemned)
+        flagged = len(trial.intermediate_values) >= self.n
+        return Decision(flagged and not self.audit, 0.25, 0.01, 0.0, flagged)
 
 
 class Counted(Formula):
@@ -85,7 +85,7 @@ def test_an_audited_trial_is_trained_to_the_end_and_keeps_what_was_predicted_fir
     outcome = run_trial(study_of(objective), SMALL, objective, StopsAt(4, audit=True))
     assert not outcome.stopped
     assert objective.n_made == 10
-    assert outcome.trial.user_attrs[AUDITED] == 4
+    assert outcome.trial.user_attrs[HELD_OUT] == 4
     assert outcome.trial.user_attrs[PREDICTED] == 0.25
     assert outcome.trial.values[0] > 0.4
 

@@ -16,7 +16,7 @@ from db.studies import ensure_study
 from predictor.artefact import load, save
 from predictor.evaluation import evaluate, fit_predictor
 from predictor.table import ENERGY, FeatureTable, Measurements
-from search.costs import KnownCosts
+from search.costs import PredictedCosts
 from search.engine.algorithms import Settings, build_sampler
 from search.engine.encoding import Encoding
 from search.engine.reward import PAPER_B
@@ -26,13 +26,13 @@ from search.networks.features import feature_columns
 from search.networks.graph import build_graph
 from search.networks.space import Space
 from search.networks.spaces import AUDIO_2D
-from search.studies.loop import Clock, Trainer, Worker
+from search.studies.loop import StudyClock, Trainer, Worker
 from search.studies.settings import StudySettings
 from search.studies.storage import create_study
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
-from search.training.recipe import Recipe
-from search.training.result import Evaluation, Stopped, Trained, Watch
+from search.training.recipe import TrainingRecipe
+from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -58,23 +58,23 @@ def save_predictor(folder: Path, space: Space) -> None:
     save(folder, predictor, rows, {"seed": 1}, {})
 
 
-def quick_trainer(architecture: Architecture, seed: int, watch: Watch, n_evaluations: int = 4) -> Trained:
+def quick_trainer(architecture: Architecture, seed: int, watch: Watch, n_evaluations: int = 4) -> TrainingResult:
     """Learns nothing: the accuracy follows from the seed and the curve rises to it; the file is a real one."""
     accuracy = 0.5 + 0.4 * np.random.default_rng(seed).random()
     curve = []
     for k in range(1, n_evaluations + 1):
-        curve.append(Evaluation(k, k / n_evaluations, accuracy * (1 - 0.5**k), k == n_evaluations))
+        curve.append(CurveEvaluation(k, k / n_evaluations, accuracy * (1 - 0.5**k), k == n_evaluations))
         if watch(curve[-1]):
-            raise Stopped(tuple(curve))
+            raise TrainingStopped(tuple(curve))
     tflite = serialize(draw_constants(build_graph(architecture), np.random.default_rng(seed)))
-    return Trained(tflite, accuracy, accuracy, tuple(curve))
+    return TrainingResult(tflite, accuracy, accuracy, tuple(curve))
 
 
 def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations: int = 4) -> StudySettings:
     """Of a study of the 2D space."""
     return StudySettings(
         space="audio2d", options=AUDIO_2D.default_options, algorithm=algorithm, stopping=stopping, reward="b", seed=3,
-        data="none", data_sha256="", effort="quick", recipe=Recipe(n_evaluations=n_evaluations),
+        data="none", data_sha256="", effort="quick", recipe=TrainingRecipe(n_evaluations=n_evaluations),
         predictor_sha256="", predictor_simulated=True, data_synthetic=True,
     )  # fmt: skip
 
@@ -86,11 +86,11 @@ def a_worker(folder: Path, predictor: Path, chosen: StudySettings, trainer: Trai
         spec = StudySpec(name="s", created_utc=NOW, settings=chosen.to_plain(), simulated=True, synthetic=True)
         study = create_study(f"sqlite:///{folder / 'lab.trials.db'}", "s", chosen)
         encoding = Encoding(AUDIO_2D, chosen.options)
-        costs = KnownCosts(load(predictor).predictor, PAPER_B)
+        costs = PredictedCosts(load(predictor).predictor, PAPER_B)
         study.sampler = build_sampler(chosen.algorithm, Settings(encoding, chosen.seed, costs.penalties))
         yield Worker(
             study=study, settings=chosen, study_id=ensure_study(db, spec).study_id, db=db,
             files_dir=folder / "networks", costs=costs,
-            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=Clock(lambda: NOW, lambda: 0.0),
+            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=StudyClock(lambda: NOW, lambda: 0.0),
             train=trainer or partial(quick_trainer, n_evaluations=chosen.recipe.n_evaluations),
         )  # fmt: skip

@@ -21,16 +21,16 @@ from search.networks.layers import Graph
 from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.studies.comparison import compared_networks
 from search.studies.files import networks_dir
-from search.studies.final_training import Retrainer
-from search.studies.loop import Clock
+from search.studies.final_training import FinalRetrainer
+from search.studies.loop import StudyClock
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
-from search.training.recipe import Recipe
-from search.training.result import Trained
+from search.training.recipe import TrainingRecipe
+from search.training.result import TrainingResult
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 NETWORKS = (TABLE_2, baseline_named("tc_resnet_8"))
-TRIAL = Recipe(n_float_epochs=3, n_int8_epochs=1.5)
+TRIAL = TrainingRecipe(n_float_epochs=3, n_int8_epochs=1.5)
 
 
 def few_clips() -> SoundData:
@@ -46,17 +46,17 @@ class Trainings:
     """Trains in no time; keeps what it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, Recipe]] = []
+        self.asked: list[tuple[int, TrainingRecipe]] = []
 
-    def __call__(self, graph: Graph, data: SoundData, recipe: Recipe, seed: int) -> Trained:
+    def __call__(self, graph: Graph, data: SoundData, recipe: TrainingRecipe, seed: int) -> TrainingResult:
         self.asked.append((seed, recipe))
-        return Trained(serialize(draw_constants(graph, np.random.default_rng(seed))), 0.5, 0.6, ())
+        return TrainingResult(serialize(draw_constants(graph, np.random.default_rng(seed))), 0.5, 0.6, ())
 
 
 def retrain(db: Database, n_repeats: int, seen: list[RetrainingSpec]) -> Trainings:
     trainings = Trainings()
-    clock = Clock(lambda: NOW, lambda: 0.0)
-    retrainer = Retrainer(db, networks_dir(db), few_clips(), TRIAL, clock, trainings, seen.append)
+    clock = StudyClock(lambda: NOW, lambda: 0.0)
+    retrainer = FinalRetrainer(db, networks_dir(db), few_clips(), TRIAL, clock, trainings, seen.append)
     retrainer.run(NETWORKS, n_repeats, lambda: len(seen) >= 5)
     return trainings
 
@@ -80,9 +80,9 @@ def test_each_network_and_seed_is_trained_once_a_third_longer_and_tested(tmp_pat
 def test_only_what_was_trained_alike_counts_as_finished(tmp_path: Path) -> None:
     with open_database(str(tmp_path / "lab.db")) as db:
         retrain(db, 1, [])
-        clock = Clock(lambda: NOW, lambda: 0.0)
+        clock = StudyClock(lambda: NOW, lambda: 0.0)
         other = replace(TRIAL, learning_rate=0.5)
-        retrainer = Retrainer(db, networks_dir(db), few_clips(), other, clock, Trainings())
+        retrainer = FinalRetrainer(db, networks_dir(db), few_clips(), other, clock, Trainings())
         assert retrainer.finished() == []
         retrainer.run(NETWORKS[:1], 1, lambda: False)
         (row,) = retrainer.finished()

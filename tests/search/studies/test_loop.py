@@ -20,7 +20,7 @@ from search.errors import StorageUnusable
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D
 from search.studies.ownership import WORKER, ask, signature
-from search.training.result import Evaluation, Trained, Watch
+from search.training.result import CurveEvaluation, TrainingResult, Watch
 
 # Trains as usual, but dies at the second evaluation of the third trial.
 DYING = """
@@ -101,7 +101,7 @@ def test_a_worker_that_was_killed_in_a_trial_is_succeeded_without_loss(tmp_path:
 def test_a_trial_that_a_living_worker_trains_is_left_to_it(tmp_path: Path, predictor: Path) -> None:
     inner: list[TrialSpec] = []
 
-    def meanwhile(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+    def meanwhile(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         if not inner:
             inner.append(run(tmp_path, predictor, 2)[0])
         return quick_trainer(architecture, seed, watch)
@@ -148,9 +148,9 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
             self.lengths.append(len(trial.intermediate_values))
             return NeverStop().decide(study, trial, n_evaluations)
 
-    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         for k in (1, 2, 3):
-            watch(Evaluation(k, k / 4, 0.5, False))
+            watch(CurveEvaluation(k, k / 4, 0.5, False))
         raise KeyboardInterrupt
 
     with a_worker(tmp_path, predictor, settings(), interrupted) as worker, pytest.raises(KeyboardInterrupt):
@@ -166,7 +166,7 @@ def test_the_rule_sees_of_a_trial_taken_up_again_only_what_was_evaluated_again(t
 def test_a_mark_of_the_worker_that_died_does_not_make_a_trained_trial_a_stopped_one(
     tmp_path: Path, predictor: Path
 ) -> None:
-    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+    def interrupted(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         raise KeyboardInterrupt
 
     with a_worker(tmp_path, predictor, settings(), interrupted) as worker, pytest.raises(KeyboardInterrupt):
@@ -201,7 +201,7 @@ def test_a_trial_is_signed_as_it_comes_into_being(tmp_path: Path, predictor: Pat
 
 
 def test_a_training_that_raises_an_error_is_not_taken_up_for_ever(tmp_path: Path, predictor: Path) -> None:
-    def broken(architecture: Architecture, seed: int, watch: Watch) -> Trained:
+    def broken(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         raise ArithmeticError("no network of this kind can be trained here")
 
     with a_worker(tmp_path, predictor, settings(), broken) as worker, pytest.raises(ArithmeticError):

@@ -15,7 +15,7 @@ from search.surrogate.accuracy import fit_accuracy
 from search.surrogate.trained_surrogate import TrainedSurrogate
 from search.surrogate.trainings import Training
 from search.tflite.writer import write_tflite
-from search.training.result import Evaluation, Stopped
+from search.training.result import CurveEvaluation, TrainingStopped
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,18 @@ def test_the_model_is_the_best_of_those_judged_by_folds_and_finds_the_formula(su
 
 def test_luck_is_what_repeats_of_an_architecture_differ_by_and_the_error_of_the_model_without_any() -> None:
     once = made_up_trainings()
-    assert fit_accuracy(once, only="ridge").luck is None
+    assert fit_accuracy(once, only="ridge").seed_variance is None
     rng = np.random.default_rng(5)
     again = [
         replace(row, seed=2, accuracy=float(expit(logit(row.accuracy) + rng.normal(0, 0.03)))) for row in once.rows[:40]
     ]
-    luck = fit_accuracy(replace(once, rows=(*once.rows, *again)), only="ridge").luck
-    assert luck is not None
-    assert luck.n_free == 40
+    seed_variance = fit_accuracy(replace(once, rows=(*once.rows, *again)), only="ridge").seed_variance
+    assert seed_variance is not None
+    assert seed_variance.n_free == 40
     # Of pairs, one of which scatters about the other.
-    assert luck.log_odds_sd == pytest.approx(0.03 / 2**0.5, rel=0.15)
+    assert seed_variance.log_odds_sd == pytest.approx(0.03 / 2**0.5, rel=0.15)
     p = np.median([row.accuracy for row in once.rows[:40]])
-    assert luck.accuracy_sd == pytest.approx(luck.log_odds_sd * p * (1 - p), rel=0.15)
+    assert seed_variance.accuracy_sd == pytest.approx(seed_variance.log_odds_sd * p * (1 - p), rel=0.15)
 
 
 def test_a_first_training_that_was_chosen_for_its_accuracy_is_not_luck() -> None:
@@ -55,9 +55,11 @@ def test_a_first_training_that_was_chosen_for_its_accuracy_is_not_luck() -> None
     def again(seed: int, off_by: float) -> list[Training]:
         return [replace(r, seed=seed, accuracy=r.accuracy - off_by + float(rng.normal(0, 0.002))) for r in once.rows]
 
-    luck = fit_accuracy(replace(once, rows=(*once.rows, *again(2, 0.02), *again(3, 0.02))), only="ridge").luck
-    assert luck is not None
-    assert luck.accuracy_sd == pytest.approx(0.002, rel=0.15)
+    seed_variance = fit_accuracy(
+        replace(once, rows=(*once.rows, *again(2, 0.02), *again(3, 0.02))), only="ridge"
+    ).seed_variance
+    assert seed_variance is not None
+    assert seed_variance.accuracy_sd == pytest.approx(0.002, rel=0.15)
 
 
 def test_every_architecture_of_the_space_has_an_accuracy(surrogate: TrainedSurrogate) -> None:
@@ -84,8 +86,8 @@ def test_a_curve_has_the_course_of_a_real_one_and_ends_about_the_model_s_accurac
     assert curves.shape == (200, N_EVALUATIONS)
     assert curves[:, 0] == pytest.approx(0.5, abs=1e-6)
     ends = logit(curves[:, -1])
-    assert ends.mean() == pytest.approx(logit(surrogate.accuracy(architecture)), abs=3 * surrogate.luck_sd / 14)
-    assert ends.std() == pytest.approx(surrogate.luck_sd, rel=0.25)
+    assert ends.mean() == pytest.approx(logit(surrogate.accuracy(architecture)), abs=3 * surrogate.seed_sd / 14)
+    assert ends.std() == pytest.approx(surrogate.seed_sd, rel=0.25)
 
 
 def test_as_a_trainer_it_reports_stops_and_gives_a_file_of_the_right_size(surrogate: TrainedSurrogate) -> None:
@@ -97,10 +99,10 @@ def test_as_a_trainer_it_reports_stops_and_gives_a_file_of_the_right_size(surrog
     assert len(trained.tflite) == len(write_tflite(architecture, seed=7))
     assert train(architecture, 5, lambda evaluation: False).curve == trained.curve
 
-    def impatient(evaluation: Evaluation) -> bool:
+    def impatient(evaluation: CurveEvaluation) -> bool:
         return evaluation.ordinal == 2
 
-    with pytest.raises(Stopped) as stop:
+    with pytest.raises(TrainingStopped) as stop:
         train(architecture, 5, impatient)
     assert len(stop.value.curve) == 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from surrogate_specimens import made_up_table, made_up_trainings
 
-from search.errors import BadTrainings, StableError
+from search.errors import BadTrainings, StableSearchError
 from search.surrogate.trainings import merged, read_trainings, write_trainings
 
 
@@ -40,7 +40,7 @@ def test_what_is_no_table_is_refused_with_the_row(tmp_path: Path, old: str, new:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    with pytest.raises(StableError, match=why) as caught:
+    with pytest.raises(StableSearchError, match=why) as caught:
         read_trainings(path)
     assert caught.value.hint
 

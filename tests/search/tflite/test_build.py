@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import BuildFailed, OutsideSpace, TransientError, WorkerLost
+from search.errors import BuildFailed, OutsideSpace, TransientSearchError, WorkerLost
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.tflite.build import BuiltFile, build_files
@@ -142,7 +142,7 @@ def test_a_killed_worker_is_an_error_that_a_retry_can_heal(tmp_path: Path) -> No
         worker.kill()
     with pytest.raises(WorkerLost) as caught:
         deque(files, maxlen=0)
-    assert isinstance(caught.value, TransientError)
+    assert isinstance(caught.value, TransientSearchError)
     assert list(build_files(sampled(1), 0, tmp_path, 0)) == [first]
 
 

@@ -7,7 +7,7 @@ import pytest
 from training_specimens import block_network, small_network
 
 from search.networks.baselines import BASELINES, Baseline
-from search.networks.blocks import BlockType, Laying, PoolMerge
+from search.networks.blocks import BlockBuilder, BlockType, PoolMerge
 from search.networks.graph import build_graph
 from search.networks.layers import Conv, Dense, DepthwiseConv, Graph
 from search.networks.spaces import AUDIO_1D, TABLE_2
@@ -17,7 +17,7 @@ GRAPHS = {
     "table2": build_graph(TABLE_2),
     "1d": build_graph(AUDIO_1D.sample_unique(1, seed=2)[0]),
     "small": small_network(),
-    "concat": block_network(BlockType.MOBILENET_V2_AVG_POOL, 2, (2, 2), Laying(pool_merge=PoolMerge.CONCAT)),
+    "concat": block_network(BlockType.MOBILENET_V2_AVG_POOL, 2, (2, 2), BlockBuilder(pool_merge=PoolMerge.CONCAT)),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from training_specimens import block_network, small_network
 
 from search.networks.baselines import baseline_named
-from search.networks.blocks import BlockType, DwStride, Laying, PoolMerge
+from search.networks.blocks import BlockBuilder, BlockType, DwStride, PoolMerge
 from search.networks.count import count_graph
 from search.networks.graph import build_graph
 from search.networks.layers import Graph
@@ -45,13 +45,13 @@ def test_each_block_type_has_the_parameters_counted(kind: BlockType, n_dims: int
 @pytest.mark.parametrize("n_dims", [1, 2])
 @pytest.mark.parametrize("place", DwStride)
 def test_each_place_of_the_stride_has_the_parameters_counted(place: DwStride, n_dims: int) -> None:
-    expect_exact_count(block_network(BlockType.SPLIT_DEPTHWISE, n_dims, (2, 1), Laying(n_dims, place)))
+    expect_exact_count(block_network(BlockType.SPLIT_DEPTHWISE, n_dims, (2, 1), BlockBuilder(n_dims, place)))
 
 
 @pytest.mark.parametrize("n_dims", [1, 2])
 def test_a_concatenation_has_the_parameters_counted(n_dims: int) -> None:
-    laying = Laying(n_dims, pool_merge=PoolMerge.CONCAT)
-    expect_exact_count(block_network(BlockType.MOBILENET_V2_AVG_POOL, n_dims, (2, 1), laying))
+    builder = BlockBuilder(n_dims, pool_merge=PoolMerge.CONCAT)
+    expect_exact_count(block_network(BlockType.MOBILENET_V2_AVG_POOL, n_dims, (2, 1), builder))
 
 
 @pytest.mark.parametrize(("place", "merge"), BRIEF_OPTIONS)

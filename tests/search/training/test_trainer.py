@@ -15,12 +15,12 @@ from search.audio.log_mel import N_BANDS, N_FRAMES
 from search.networks.baselines import baseline_named
 from search.tflite.reader import read_network
 from search.training.int8_accuracy import int8_accuracy, int8_classes
-from search.training.recipe import Recipe
-from search.training.result import Evaluation, Stopped, Trained
+from search.training.recipe import TrainingRecipe
+from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped
 from search.training.trainer import train
 
 GRAPH = baseline_named("tc_resnet_8").graph
-RECIPE = Recipe(n_float_epochs=4, n_int8_epochs=1, batch_size=20, n_evaluations=5, learning_rate=3e-3)
+RECIPE = TrainingRecipe(n_float_epochs=4, n_int8_epochs=1, batch_size=20, n_evaluations=5, learning_rate=3e-3)
 
 
 def bands_data() -> SoundData:
@@ -40,39 +40,39 @@ DATA = bands_data()
 
 
 @pytest.fixture(scope="module")
-def trained() -> Trained:
+def trained() -> TrainingResult:
     return train(GRAPH, DATA, RECIPE, seed=1)
 
 
-def test_the_int8_file_has_learnt_what_the_float_model_has(trained: Trained) -> None:
+def test_the_int8_file_has_learnt_what_the_float_model_has(trained: TrainingResult) -> None:
     assert trained.float_accuracy > 0.9
     assert abs(trained.accuracy - trained.float_accuracy) < 0.1
     assert trained.accuracy == int8_accuracy(trained.tflite, DATA.validation)
 
 
-def test_the_file_is_that_of_the_graph(trained: Trained) -> None:
+def test_the_file_is_that_of_the_graph(trained: TrainingResult) -> None:
     assert read_network(trained.tflite, GRAPH).graph == GRAPH
 
 
-def test_the_curve_goes_evenly_through_both_parts(trained: Trained) -> None:
+def test_the_curve_goes_evenly_through_both_parts(trained: TrainingResult) -> None:
     assert [evaluation.ordinal for evaluation in trained.curve] == [1, 2, 3, 4, 5]
     assert [evaluation.quantization_aware for evaluation in trained.curve] == [False] * 4 + [True]
     assert all(math.isclose(e.done_frac, e.ordinal / 5) for e in trained.curve)
 
 
-def test_whoever_watches_can_stop_it_and_the_same_seed_gives_the_same_curve(trained: Trained) -> None:
-    seen: list[Evaluation] = []
+def test_the_watcher_can_stop_it_and_the_same_seed_gives_the_same_curve(trained: TrainingResult) -> None:
+    seen: list[CurveEvaluation] = []
 
-    def watch(evaluation: Evaluation) -> bool:
+    def watch(evaluation: CurveEvaluation) -> bool:
         seen.append(evaluation)
         return len(seen) == 2
 
-    with pytest.raises(Stopped) as caught:
+    with pytest.raises(TrainingStopped) as caught:
         train(GRAPH, DATA, RECIPE, seed=1, watch=watch)
     assert caught.value.curve == tuple(seen) == trained.curve[:2]
 
 
-def test_every_class_comes_out_of_the_file(trained: Trained) -> None:
+def test_every_class_comes_out_of_the_file(trained: TrainingResult) -> None:
     assert set(int8_classes(trained.tflite, DATA.validation.spectrograms).tolist()) == set(range(9))
 
 
@@ -88,6 +88,8 @@ def test_masks_hide_stretches_and_bands_and_nothing_else() -> None:
 
 
 def test_a_longer_recipe_has_more_passes_and_is_otherwise_the_same() -> None:
-    longer = Recipe(n_float_epochs=6, n_int8_epochs=3).longer(4 / 3)
+    longer = TrainingRecipe(n_float_epochs=6, n_int8_epochs=3).longer(4 / 3)
     assert (longer.n_float_epochs, longer.n_int8_epochs) == (8, 4)
-    assert dataclasses.replace(longer, n_float_epochs=6, n_int8_epochs=3) == Recipe(n_float_epochs=6, n_int8_epochs=3)
+    assert dataclasses.replace(longer, n_float_epochs=6, n_int8_epochs=3) == TrainingRecipe(
+        n_float_epochs=6, n_int8_epochs=3
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.networks.blocks import BlockType, DwStride, Laying, PoolMerge, lay_block
+from search.networks.blocks import BlockBuilder, BlockType, DwStride, PoolMerge, lay_block
 from search.networks.graph import lay_head
 from search.networks.layers import Activation, Graph, GraphBuilder, Shape
 from search.training.framework import keras
@@ -19,13 +19,13 @@ N_CLASSES = 9
 _BRIEF_MOMENTUM = 0.9
 
 
-def block_network(kind: BlockType, n_dims: int, stride: tuple[int, int], laying: Laying | None = None) -> Graph:
+def block_network(kind: BlockType, n_dims: int, stride: tuple[int, int], builder: BlockBuilder | None = None) -> Graph:
     """A convolution, one block, and a head."""
     net = GraphBuilder((12, 8, 1) if n_dims == 2 else (12, 1, 8))
     net.block = 1
     x = net.conv(net.input, 8, (3, 3) if n_dims == 2 else (3, 1))
     net.block = 2
-    x = lay_block(net, x, kind, 3, 8, stride, laying or Laying(n_dims, DwStride.AFTER_POINTWISE, PoolMerge.ADD))
+    x = lay_block(net, x, kind, 3, 8, stride, builder or BlockBuilder(n_dims, DwStride.AFTER_POINTWISE, PoolMerge.ADD))
     return lay_head(net, x, (6,), N_CLASSES)
 
 

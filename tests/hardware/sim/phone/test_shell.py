@@ -15,7 +15,7 @@ from hardware.sim.constants import pixel4xl
 from hardware.sim.phone import shell_syntax
 from hardware.sim.phone.phone_commands import COMMANDS
 from hardware.sim.phone.phone_files import PhoneFiles
-from hardware.sim.phone.shell import Shell, Source, Steps, Streams
+from hardware.sim.phone.shell import InputSource, Shell, Steps, Streams
 from hardware.sim.phone.shell_arithmetic import arithmetic
 from hardware.sim.phone.shell_syntax import ShellSyntaxError, parse
 from hardware.sim.phone.simulated_phone import SimPhone
@@ -235,7 +235,7 @@ def test_arithmetic_wraps_at_every_step_at_32_bits_as_androids_shell(text: str, 
 def test_a_quoted_word_arrives_as_it_was_sent(text: str) -> None:
     out = bytearray()
     shell = Shell(PhoneFiles(), COMMANDS, lambda steps: None, None)
-    code = finish(shell.run(f"echo {shlex.quote(text)}", Streams(Source(), out.extend, out.extend)))
+    code = finish(shell.run(f"echo {shlex.quote(text)}", Streams(InputSource(), out.extend, out.extend)))
     assert (out.decode(), code) == (text + "\n" if text != "-n" else "", 0)
 
 

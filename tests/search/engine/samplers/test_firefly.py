@@ -9,14 +9,14 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial  # noqa: TID253
 
 from search.engine.encoding import Codes
-from search.engine.history import History, HistoryReader
+from search.engine.history import HistoryReader, StudyHistory
 from search.engine.samplers.firefly import FLY, PARAMETERS, WINDOW_NUMBER, FireflySampler, HybridSampler
 from search.engine.samplers.firefly_pool import FireflyParameters
 from search.engine.samplers.from_optuna import BayesianSampler
 from search.engine.samplers.hyperparameters import TUNED, HyperLevel
 
 
-def history_of(study: Study) -> History:
+def history_of(study: Study) -> StudyHistory:
     return HistoryReader(AUDIO).read(study, study.ask(AUDIO.distributions)._cached_frozen_trial)
 
 
@@ -83,7 +83,7 @@ def bayesian_is_random(monkeypatch: pytest.MonkeyPatch) -> None:
     """The switch does not need what comes before it to be clever."""
 
     def propose(
-        self: BayesianSampler, study: Study, trial: FrozenTrial, history: History, rng: np.random.Generator
+        self: BayesianSampler, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator
     ) -> Codes:
         return AUDIO.random(rng)
 

@@ -7,9 +7,9 @@ import pytest
 from engine_specimens import AUDIO, SMALL, Formula, new_study, run_trials
 from scipy.stats import norm
 
-from search.engine.dominated import KnownPenalties, is_hopeless
+from search.engine.dominated import KnownPenalties, is_dominated
 from search.engine.samplers.accuracy_model import (
-    AccuracyModel,
+    AccuracyProcess,
     BlockAttributes,
     Kernel,
     _negative_log_likelihood,
@@ -25,10 +25,10 @@ def test_it_never_proposes_what_is_hopeless_when_something_better_is_there() -> 
     study = new_study(KnownPenaltySampler(SMALL, 1, KnownPenalties(SMALL, objective.penalties), n_startup=5))
     incumbent = -np.inf
     for outcome in run_trials(study, SMALL, objective, 40):
-        assert not is_hopeless(outcome.trial.user_attrs["penalty"], incumbent)
+        assert not is_dominated(outcome.trial.user_attrs["penalty"], incumbent)
         incumbent = max(incumbent, outcome.trial.values[0])
     penalties = objective.penalties([SMALL.decoded(row) for row in SMALL.random(np.random.default_rng(0), 200)])
-    assert np.mean([is_hopeless(each, incumbent) for each in penalties]) > 0.1
+    assert np.mean([is_dominated(each, incumbent) for each in penalties]) > 0.1
 
 
 def test_of_equal_accuracies_it_proposes_the_unpenalised() -> None:
@@ -99,7 +99,7 @@ def test_the_model_predicts_unseen_architectures_within_its_own_error() -> None:
     centre, spread = accuracies[seen].mean(), accuracies[seen].std()
     trained = accuracies[seen] + np.random.default_rng(1).normal(0, 0.01, 200)
     kernel = fit_kernel(columns[seen], attributes.group, (trained - centre) / spread, np.zeros(200))
-    model = AccuracyModel(kernel, columns[seen], trained, np.zeros(200), centre, spread)
+    model = AccuracyProcess(kernel, columns[seen], trained, np.zeros(200), centre, spread)
     means, sds = model.predict(columns[unseen])
     errors = means - accuracies[unseen]
     assert np.sqrt((errors**2).mean()) < 0.5 * accuracies[unseen].std()
@@ -117,7 +117,7 @@ def test_a_prediction_weighs_less_than_an_observation() -> None:
     def shift(sd: float) -> float:
         sds = np.zeros(40)
         sds[0] = sd
-        model = AccuracyModel(kernel, columns, off, sds, accuracies.mean(), accuracies.std())
+        model = AccuracyProcess(kernel, columns, off, sds, accuracies.mean(), accuracies.std())
         return float(model.predict(columns[:1])[0][0] - accuracies[0])
 
     assert shift(0.5) < 0.3 * shift(0.0)

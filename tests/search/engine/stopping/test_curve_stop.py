@@ -141,7 +141,7 @@ def test_few_trials_shift_predictions_less() -> None:
 
 
 def test_what_the_finished_network_loses_on_its_way_is_predicted_too() -> None:
-    study, _ = searched(CurveStop(1, audit_share=0.0), n=40)
+    study, _ = searched(CurveStop(1, hold_out_share=0.0), n=40)
     lossy = optuna.create_study(direction="maximize")
     for trial in study.trials:
         lossy.add_trial(
@@ -155,13 +155,13 @@ def test_what_the_finished_network_loses_on_its_way_is_predicted_too() -> None:
         )
     running = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 8), 0.5))
     running.number = 40
-    there, here = (CurveStop(1, audit_share=0.0).decide(each, running, 20) for each in (lossy, study))
+    there, here = (CurveStop(1, hold_out_share=0.0).decide(each, running, 20) for each in (lossy, study))
     assert logit(there.predicted) == pytest.approx(logit(here.predicted) - 0.4)
 
 
 def test_an_audited_trial_counts_for_those_that_were_stopped_in_its_place() -> None:
     model = fitted()
-    audited = [replace(curve, audited=True) for curve in seen_curves(2, 0.4)]
+    audited = [replace(curve, held_out=True) for curve in seen_curves(2, 0.4)]
     curves = [*seen_curves(38, 0.0), *audited]
     heavy, light = calibrate(model, curves, 6, 20.0)[6], calibrate(model, curves, 6)[6]
     assert heavy.shift > light.shift + 0.05
@@ -189,11 +189,11 @@ def test_tsgp_saves_training_and_a_stopped_trial_is_never_the_best() -> None:
 
 
 def test_a_share_of_the_condemned_is_trained_on() -> None:
-    all_audited, _ = searched(CurveStop(1, audit_share=1.0), n=60)
-    assert all(len(trial.intermediate_values) == 20 for trial in all_audited.trials)
-    assert sum("audited" in trial.user_attrs for trial in all_audited.trials) > 10
-    none_audited, _ = searched(CurveStop(1, audit_share=0.0), n=60)
-    assert not any("audited" in trial.user_attrs for trial in none_audited.trials)
+    all_continued, _ = searched(CurveStop(1, hold_out_share=1.0), n=60)
+    assert all(len(trial.intermediate_values) == 20 for trial in all_continued.trials)
+    assert sum("audited" in trial.user_attrs for trial in all_continued.trials) > 10
+    none_continued, _ = searched(CurveStop(1, hold_out_share=0.0), n=60)
+    assert not any("audited" in trial.user_attrs for trial in none_continued.trials)
 
 
 @pytest.mark.parametrize("learn", [True, False])
@@ -212,14 +212,14 @@ def test_nothing_is_stopped_before_the_floor_or_without_trained_trials() -> None
     rule = CurveStop(1)
     study = optuna.create_study(direction="maximize")
     running = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 10), 0.1))
-    assert not rule.decide(study, running, 20).condemned
+    assert not rule.decide(study, running, 20).flagged
     study, _ = searched(rule, n=30)
     short = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 6), 0.0))
-    assert not rule.decide(study, short, 20).condemned
-    hopeless = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 7), 0.0))
-    hopeless.number = 30
-    decision = rule.decide(study, hopeless, 20)
-    assert decision.condemned
+    assert not rule.decide(study, short, 20).flagged
+    dominated = create_trial(state=TrialState.RUNNING, intermediate_values=dict.fromkeys(range(1, 7), 0.0))
+    dominated.number = 30
+    decision = rule.decide(study, dominated, 20)
+    assert decision.flagged
     assert decision.probability < 0.02
     assert decision.predicted < 0.5
 
@@ -252,13 +252,13 @@ def decision_of(study: Study, rewards: list[float], penalty: float = 0.0) -> Dec
         user_attrs={**first.user_attrs, "penalty": penalty},
     )
     running.number = len(study.trials)
-    return CurveStop(1, audit_share=0.0).decide(study, running, 20)
+    return CurveStop(1, hold_out_share=0.0).decide(study, running, 20)
 
 
 def test_what_cannot_win_or_lose_whatever_its_accuracy_is_known_without_a_curve() -> None:
     study, _ = searched(CurveStop(1), n=30)
     promising = [0.7, 0.8, 0.85, 0.9, 0.93, 0.95]
-    assert not decision_of(study, promising).condemned
+    assert not decision_of(study, promising).flagged
     assert decision_of(study, [each - 0.6 for each in promising], penalty=0.6).probability == 0
     assert decision_of(study, [each + 2.0 for each in promising], penalty=-2.0).probability == 1
 
@@ -270,11 +270,11 @@ def test_the_less_is_left_to_save_the_less_probable_a_condemned_trial_must_be() 
     late = [decision_of(study, [final_reward(best) - gap] * 18) for gap in np.linspace(-0.03, 0.02, 101)]
     between = [each for each in late if 0.01 * 2 / 14 < each.probability < 0.01]
     assert between
-    assert not any(each.condemned for each in between)
-    assert all(each.condemned == (each.probability < 0.01 * 2 / 14) for each in late)
+    assert not any(each.flagged for each in between)
+    assert all(each.flagged == (each.probability < 0.01 * 2 / 14) for each in late)
     early = [decision_of(study, [final_reward(best) - gap] * 6) for gap in np.linspace(-0.3, 0.0, 61)]
-    assert any(each.condemned for each in early)
-    assert all(each.condemned == (each.probability < 0.01) for each in early)
+    assert any(each.flagged for each in early)
+    assert all(each.flagged == (each.probability < 0.01) for each in early)
 
 
 def test_a_setting_that_would_never_end_is_refused() -> None:
