@@ -55,8 +55,9 @@ _CASE_TIMEOUT_S = 400.0
 _COST_A_WINDOW = frozenset(
     f"incident {kind}"
     for kind in (
-        *("AdbLost", "UsbLost", "CommandFailed", "NotCalibrated", "PassthroughStuck", "WindowUnusable", "OverCurrent"),
-        *("MeterFault", "MeterNotFound", "phone_died", "session_lost", "quarantine"),
+        *("adb_lost", "usb_lost", "command_failed", "not_calibrated", "passthrough_stuck"),
+        *("window_unusable", "over_current"),
+        *("meter_fault", "meter_not_found", "phone_died", "session_lost", "quarantine"),
     )
 )
 _PROFILE = """

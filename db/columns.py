@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any, get_args
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Double, MetaData, String, Text
@@ -26,6 +27,35 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A `StrEnum` as its value, in a text column.
+
+    Args:
+        kind: the enumeration.
+        length: of the column, in characters.
+        unknown: what a value stands for that this release does not know; None: it is an error.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum], length: int, unknown: StrEnum | None = None) -> None:
+        self.kind, self.unknown = kind, unknown
+        super().__init__(length)
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:
+        """The text of a value; ValueError for one that is none of the enumeration."""
+        return None if value is None else str(self.kind(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """The value of a text."""
+        if value is None:
+            return None
+        if self.unknown is not None and value not in list(self.kind):
+            return self.unknown
+        return self.kind(value)
 
 
 Id = Annotated[int, mapped_column(primary_key=True)]
@@ -56,8 +86,11 @@ class Base(DeclarativeBase):
 
 
 def known(column: str, words: object) -> CheckConstraint:
-    """One of the words of a `Literal`."""
-    listed = ", ".join(f"'{word}'" for word in get_args(words))
+    """One of the words of a `Literal`, or of the values of a `StrEnum`; a nullable column passes while empty."""
+    values = (
+        [str(value) for value in words] if isinstance(words, type) and issubclass(words, StrEnum) else get_args(words)
+    )
+    listed = ", ".join(f"'{word}'" for word in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 

@@ -125,7 +125,7 @@ def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: fl
         _writer=engine.execution_options(lab_begin="BEGIN IMMEDIATE"),
     )
     try:
-        _prepare(database, create)
+        _prepare(database, engine, create)
         if is_sqlite:
             _use_wal(engine, shown)
     except BaseException:
@@ -149,14 +149,19 @@ def _check_place(file: Path, create: bool) -> None:
         raise Unreachable(f"there is no database {file}", "check the path; `lab measure` creates a database")
 
 
-def _prepare(database: Database, create: bool) -> None:
+def _prepare(database: Database, engine: Engine, create: bool) -> None:
     with database.read() as tx:
         if is_up_to_date(tx.connection(), database.shown, create):
             return
-    # Looked at again under the write lock: another process may have migrated in between.
-    with database.write() as tx:
-        if not is_up_to_date(tx.connection(), database.shown, create):
-            bring_up_to_date(tx.connection())
+    migrating = replace(database, _writer=engine.execution_options(lab_begin="BEGIN IMMEDIATE", lab_foreign_keys="OFF"))
+    try:
+        # Looked at again under the write lock: another process may have migrated in between.
+        with migrating.write() as tx:
+            if not is_up_to_date(tx.connection(), database.shown, create):
+                bring_up_to_date(tx.connection())
+    finally:
+        # Its connection does not hold foreign keys.
+        engine.dispose()
 
 
 def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
@@ -173,7 +178,11 @@ def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE for writers: two that read first and write later would otherwise end in a deadlock.
-        connection.exec_driver_sql(connection.get_execution_options().get("lab_begin", "BEGIN"))
+        options = connection.get_execution_options()
+        if "lab_foreign_keys" in options:
+            # SQLite takes this outside transactions only: a migration makes tables anew that others refer to.
+            connection.exec_driver_sql(f"PRAGMA foreign_keys = {options['lab_foreign_keys']}")
+        connection.exec_driver_sql(options.get("lab_begin", "BEGIN"))
 
     return engine
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from db.database import Database
 from db.results import newest_energy
-from db.rows import TaskRole, TaskState, VisitOutcome, WindowState
+from db.rows import SessionEnd, TaskRole, TaskState, VisitOutcome, WindowState
 from db.schema import (
     BenchSessionTable,
     EnergyTable,
@@ -33,11 +33,11 @@ from db.schema import (
 
 @dataclass(frozen=True, kw_only=True)
 class SessionEvidence:
-    """A start of the bench; `end_reason` is None while it runs."""
+    """A start of the bench; `end_kind` is None while it runs."""
 
     session_id: int
     started_utc: datetime
-    end_reason: str | None
+    end_kind: SessionEnd | None
     simulated: bool
     meter_serial: str
     meter_simulated: bool

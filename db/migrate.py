@@ -47,18 +47,22 @@ def bring_up_to_date(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
-    # The configuration interpolates %: a folder with one in its name needs it doubled.
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", _scripts())
     config.set_main_option("path_separator", "os")
     command.upgrade(config, "head")
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            what = f"{len(broken)} rows refer to rows that are not there, the first in table {broken[0][0]}"
+            raise ForeignFile(f"the database is damaged: {what}", "copy it again from a backup; nothing was changed")
 
 
 def _known_revisions() -> set[str]:
     from alembic.script import ScriptDirectory
 
-    return {script.revision for script in ScriptDirectory(str(Path(__file__).parent / "migrations")).walk_revisions()}
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def _scripts() -> str:
     # The configuration interpolates %: a folder with one in its name needs it doubled.
-    return str(Path(__file__).parent / "migrations").replace("%", "%%")
+    return str(MIGRATIONS).replace("%", "%%")

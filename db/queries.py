@@ -20,6 +20,7 @@ from db.rows import (
     CampaignRow,
     EnergyRow,
     EnergySpec,
+    IncidentKind,
     IncidentRow,
     IncidentSpec,
     TaskState,
@@ -65,10 +66,10 @@ class CanaryPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitNoise:
-    """Relative standard deviation between visits of one task; NaN while `n_pairs` is 0."""
+    """Relative standard deviation between visits of one task; NaN while `degrees_of_freedom` is 0."""
 
     sd_frac: float
-    n_pairs: int
+    degrees_of_freedom: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,21 +199,24 @@ def canary_points(db: Database, campaign_id: int) -> list[CanaryPoint]:
 def visit_noise(db: Database, campaign_id: int) -> VisitNoise:
     """How much the accepted visits of one architecture differ, pooled over those with at least two.
 
-    The standard deviation of log energies, which for small values is the relative one; `n_pairs` is its
+    The standard deviation of log energies, which for small values is the relative one; `degrees_of_freedom` is its
     degrees of freedom (visits less one, summed over tasks).
     """
     statement = _visited(select(VisitTable.task_id, EnergyTable.energy_mj), campaign_id).where(
         TaskTable.role == "architecture", VisitTable.outcome == "accepted"
     )
-    squares, n_pairs = 0.0, 0
+    squares, degrees_of_freedom = 0.0, 0
     with db.read() as tx:
         rows = tx.execute(statement.order_by(VisitTable.task_id, VisitTable.id))
         for _, visits in groupby(rows, key=lambda row: row[0]):
             logs = [math.log(energy_mj) for _, energy_mj in visits]
             mean = math.fsum(logs) / len(logs)
             squares += math.fsum((value - mean) ** 2 for value in logs)
-            n_pairs += len(logs) - 1
-    return VisitNoise(sd_frac=math.sqrt(squares / n_pairs) if n_pairs else math.nan, n_pairs=n_pairs)
+            degrees_of_freedom += len(logs) - 1
+    return VisitNoise(
+        sd_frac=math.sqrt(squares / degrees_of_freedom) if degrees_of_freedom else math.nan,
+        degrees_of_freedom=degrees_of_freedom,
+    )
 
 
 def incidents(db: Database, campaign_id: int) -> list[IncidentRow]:
@@ -233,6 +237,18 @@ def incidents(db: Database, campaign_id: int) -> list[IncidentRow]:
             )
             for row in tx.scalars(statement)
         ]
+
+
+def crashed_models(db: Database, campaign_id: int) -> list[int]:
+    """Ordinals of the campaign's models under which the phone died, in order of time; a model may be there twice."""
+    statement = (
+        select(TaskTable.ordinal)
+        .join(IncidentTable, IncidentTable.task_id == TaskTable.id)
+        .where(TaskTable.campaign_id == campaign_id, IncidentTable.kind == IncidentKind.PHONE_DIED)
+        .order_by(IncidentTable.at_utc, IncidentTable.id)
+    )
+    with db.read() as tx:
+        return list(tx.scalars(statement))
 
 
 def progress(db: Database, campaign_id: int) -> Progress:

@@ -11,9 +11,76 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 
-CampaignSource = Literal["sampled", "models"]
+
+class CampaignSource(StrEnum):
+    """Where the models of a campaign come from; what else belongs to each stands in `CampaignSpec.source_of`."""
+
+    SAMPLED = "sampled"
+    LISTED = "listed"
+    MODELS = "models"
+    STUDY = "study"
+
+
+class SessionEnd(StrEnum):
+    """How a start of the bench ended."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+    LOST = "lost"
+
+
+class FailureKind(StrEnum):
+    """Why a visit is no result: the tool failed on the model, its run cannot be judged, or a gate rejects it."""
+
+    MODEL_REJECTED = "model_rejected"
+    DIED = "died"
+    TIMED_OUT = "timed_out"
+    TOOL_MISSING = "tool_missing"
+    UNREADABLE = "unreadable"
+    NOT_REACHED = "not_reached"
+    NO_MARKERS = "no_markers"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    GATE = "gate"
+    DISTRUSTED = "distrusted"
+
+
+class IncidentKind(StrEnum):
+    """What an incident is about: docs/reference/failures.md has a sentence on each."""
+
+    USB_LOST = "usb_lost"
+    ADB_LOST = "adb_lost"
+    COMMAND_FAILED = "command_failed"
+    NOT_CALIBRATED = "not_calibrated"
+    PASSTHROUGH_STUCK = "passthrough_stuck"
+    METER_NOT_FOUND = "meter_not_found"
+    SEVERAL_METERS = "several_meters"
+    METER_FAULT = "meter_fault"
+    OVER_CURRENT = "over_current"
+    PHONE_NOT_FOUND = "phone_not_found"
+    SEVERAL_PHONES = "several_phones"
+    PHONE_UNAUTHORISED = "phone_unauthorised"
+    NO_ROOT = "no_root"
+    VOLTAGE_OUT_OF_RANGE = "voltage_out_of_range"
+    CURRENT_OUT_OF_RANGE = "current_out_of_range"
+    SETTING_REFUSED = "setting_refused"
+    PHONE_FAULT = "phone_fault"
+    TOOL_MISSING = "tool_missing"
+    WINDOW_UNUSABLE = "window_unusable"
+    DROPS = "drops"
+    USB_ON = "usb_on"
+    SETTINGS_LOST = "settings_lost"
+    SETTINGS_KEPT = "settings_kept"
+    LEFTOVERS = "leftovers"
+    PHONE_DIED = "phone_died"
+    QUARANTINE = "quarantine"
+    SESSION_LOST = "session_lost"
+    OTHER = "other"
+
+
 TaskRole = Literal["architecture", "canary"]
 TaskState = Literal["pending", "claimed", "done", "failed"]
 WindowState = Literal["running", "done", "failed", "lost", "quarantined"]
@@ -27,13 +94,17 @@ TRUSTED_OUTCOMES: tuple[VisitOutcome, ...] = ("accepted", "marginal")
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignSpec:
-    """A campaign: where its models come from, and whether its bench is simulated."""
+    """A campaign: where its models come from, and whether its bench is simulated.
+
+    `source_of` says the rest of the source: {"space"} of a sampled campaign, {"path"} of a listed one, {"folder"} of
+    model files, {"study", "top"} of finalists.
+    """
 
     name: str
     created_utc: datetime
     seed: int
     source: CampaignSource
-    source_detail: str
+    source_of: Mapping[str, Any]
     simulated: bool
     config: Mapping[str, Any]
 
@@ -221,13 +292,16 @@ class GateSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitSpec:
-    """One run of one model in a window, as the phone's tool reported it, with what was derived from it."""
+    """One run of one model in a window, as the phone's tool reported it, with what was derived from it.
 
-    task_id: int
+    `order_in_window` is its place in the queue, from 0; `failure_kind` is None for an accepted or marginal visit.
+    """
+
     order_in_window: int
     model_sha256: str
     outcome: VisitOutcome
     reason: str | None = None
+    failure_kind: FailureKind | None = None
     exit_code: int | None = None
     n_runs: int | None = None
     latency_ms: float | None = None
@@ -244,13 +318,17 @@ class VisitSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentSpec:
-    """Something that went wrong or was worked around; `lost_s` is the bench time it cost."""
+    """Something that went wrong or was worked around; `lost_s` is the bench time it cost.
+
+    `task_id` is the task whose model is held responsible; None where none is.
+    """
 
     at_utc: datetime
-    kind: str
+    kind: IncidentKind
     detail: str
     action: str
     lost_s: float = 0.0
+    task_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,10 +342,14 @@ class IncidentRow(IncidentSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowResult:
-    """Everything a finished window adds to the record, in one transaction."""
+    """Everything a finished window adds to the record, in one transaction.
+
+    `task_ids` are the tasks of the window in the order of its queue: visit n is of task `task_ids[n]`.
+    """
 
     ended_utc: datetime
     measures: WindowMeasures
+    task_ids: Sequence[int]
     visits: Sequence[VisitSpec]
     task_updates: Mapping[int, TaskUpdate]
     incidents: Sequence[IncidentSpec] = ()

@@ -14,10 +14,21 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.columns import Base, Big, Id, Name, Sha256, Word, known, not_negative, sha256_length
-from db.rows import CampaignSource, GateOutcome, TaskRole, TaskState, TrialState, VisitOutcome, WindowState
+from db.columns import Base, Big, EnumText, Id, Name, Sha256, Word, known, not_negative, sha256_length
+from db.rows import (
+    CampaignSource,
+    FailureKind,
+    GateOutcome,
+    IncidentKind,
+    SessionEnd,
+    TaskRole,
+    TaskState,
+    TrialState,
+    VisitOutcome,
+    WindowState,
+)
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -32,8 +43,8 @@ class CampaignTable(Base):
     name: Mapped[Name] = mapped_column(unique=True)
     created_utc: Mapped[datetime]
     seed: Mapped[Big]
-    source: Mapped[Word]
-    source_detail: Mapped[str]
+    source: Mapped[CampaignSource] = mapped_column(EnumText(CampaignSource, 16))
+    source_of: Mapped[Mapping[str, Any]] = mapped_column("source_json")
     simulated: Mapped[bool]
     config: Mapped[Mapping[str, Any]] = mapped_column("config_json")
 
@@ -70,6 +81,7 @@ class BenchSessionTable(Base):
         ForeignKeyConstraint(["meter_id", "simulated"], ["meter.id", "meter.simulated"]),
         ForeignKeyConstraint(["phone_id", "simulated"], ["phone.id", "phone.simulated"]),
         CheckConstraint("(ended_utc IS NULL) = (end_reason IS NULL)", name="end_has_reason"),
+        known("end_kind", SessionEnd),
         CheckConstraint("clock_freq_khz > 0", name="clock_runs"),
         sha256_length("profile_sha256"),
         sha256_length("tool_sha256"),
@@ -84,6 +96,7 @@ class BenchSessionTable(Base):
     simulated: Mapped[bool]
     started_utc: Mapped[datetime]
     ended_utc: Mapped[datetime | None]
+    end_kind: Mapped[SessionEnd | None] = mapped_column(EnumText(SessionEnd, 16))
     end_reason: Mapped[str | None]
     host: Mapped[Name]
     pid: Mapped[int]
@@ -195,6 +208,7 @@ class VisitTable(Base):
     __table_args__ = (
         UniqueConstraint("window_id", "order_in_window"),
         known("outcome", VisitOutcome),
+        known("failure_kind", FailureKind),
         *not_negative("order_in_window", "n_runs", "latency_ms", "latency_sd_ms", "duration_s"),
         CheckConstraint("outcome = 'accepted' OR reason IS NOT NULL", name="outcome_has_reason"),
     )
@@ -206,6 +220,7 @@ class VisitTable(Base):
     model_sha256: Mapped[Sha256] = mapped_column(ForeignKey("model_file.sha256"))
     outcome: Mapped[Word]
     reason: Mapped[str | None]
+    failure_kind: Mapped[FailureKind | None] = mapped_column(EnumText(FailureKind, 16))
     exit_code: Mapped[int | None]
     n_runs: Mapped[int | None]
     latency_ms: Mapped[float | None]
@@ -298,10 +313,11 @@ class IncidentTable(Base):
     session_id: Mapped[int] = mapped_column(ForeignKey("bench_session.id"), index=True)
     window_id: Mapped[int | None] = mapped_column(ForeignKey("window.id"))
     at_utc: Mapped[datetime]
-    kind: Mapped[Name]
+    kind: Mapped[IncidentKind] = mapped_column(EnumText(IncidentKind, 200, IncidentKind.OTHER))
     detail: Mapped[str]
     action: Mapped[str]
     lost_s: Mapped[float]
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"))
 
 
 class StudyTable(Base):

@@ -100,11 +100,17 @@ def _add_visits(tx: Session, window: WindowTable, rows: SessionRows) -> None:
 
 
 def _incidents(tx: Session, session_id: int, ordinals: dict[int, int]) -> list[dict[str, Any]]:
-    found = tx.scalars(select(IncidentTable).where(IncidentTable.session_id == session_id).order_by(IncidentTable.id))
+    found = tx.execute(
+        select(IncidentTable, TaskTable.role, TaskTable.ordinal)
+        .outerjoin(TaskTable, TaskTable.id == IncidentTable.task_id)
+        .where(IncidentTable.session_id == session_id)
+        .order_by(IncidentTable.id)
+    )
     return [
         {"number": number, "window": ordinals.get(incident.window_id or 0)}
-        | _plain(incident, "session_id", "window_id")
-        for number, incident in enumerate(found)
+        | _plain(incident, "session_id", "window_id", "task_id")
+        | {"task": None if role is None else f"{role} {ordinal}"}
+        for number, (incident, role, ordinal) in enumerate(found)
     ]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
 from db.faults import REFUSED_HINT
-from db.rows import IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionSpec, fields_of
+from db.rows import IncidentKind, IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionEnd, SessionSpec, fields_of
 from db.schema import BenchSessionTable, CampaignTable, IncidentTable, MeterTable, PhoneTable, WindowTable
 from db.tasks import release_session
 
@@ -46,7 +46,7 @@ def start_session(db: Database, spec: SessionSpec) -> int:
         return session.id
 
 
-def end_session(db: Database, session_id: int, reason: str, ended_utc: datetime) -> None:
+def end_session(db: Database, session_id: int, kind: SessionEnd, reason: str, ended_utc: datetime) -> None:
     """End a session: claims go back to pending, a window still running is lost. Ending it twice is harmless.
 
     Raises:
@@ -57,7 +57,7 @@ def end_session(db: Database, session_id: int, reason: str, ended_utc: datetime)
         if session is None:
             raise RecordRefused(f"there is no session {session_id}", REFUSED_HINT)
         if session.ended_utc is None:
-            _end(tx, session, reason, ended_utc)
+            _end(tx, session, kind, reason, ended_utc)
 
 
 def recover_lost(
@@ -79,9 +79,11 @@ def recover_lost(
         for session in tx.scalars(statement).all():
             if is_alive(session.host, session.pid):
                 continue
-            n_tasks, windows = _end(tx, session, "lost", at_utc)
+            n_tasks, windows = _end(tx, session, SessionEnd.LOST, "lost", at_utc)
             detail = f"process {session.pid} on {session.host} ended without a word; {n_tasks} tasks given back"
-            incident = IncidentSpec(at_utc=at_utc, kind="session_lost", detail=detail, action="tasks are pending again")
+            incident = IncidentSpec(
+                at_utc=at_utc, kind=IncidentKind.SESSION_LOST, detail=detail, action="tasks are pending again"
+            )
             window_ids: list[int | None] = [window.id for window in windows]
             for window_id in window_ids or [None]:
                 add_incident(tx, session.id, window_id, incident)
@@ -111,8 +113,11 @@ def _lost_window(session: BenchSessionTable, window: WindowTable, n_tasks: int) 
     )
 
 
-def _end(tx: Session, session: BenchSessionTable, reason: str, ended_utc: datetime) -> tuple[int, list[WindowTable]]:
+def _end(
+    tx: Session, session: BenchSessionTable, kind: SessionEnd, reason: str, ended_utc: datetime
+) -> tuple[int, list[WindowTable]]:
     session.ended_utc = ended_utc
+    session.end_kind = kind
     session.end_reason = reason
     running = select(WindowTable).where(WindowTable.session_id == session.id, WindowTable.state == "running")
     windows = list(tx.scalars(running.order_by(WindowTable.ordinal)))

@@ -20,6 +20,8 @@ from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
 from db.rows import (
     TRUSTED_OUTCOMES,
+    FailureKind,
+    IncidentKind,
     IncidentSpec,
     TaskUpdate,
     VisitSpec,
@@ -69,12 +71,12 @@ def finish_window(db: Database, window_id: int, result: WindowResult) -> None:
             visit out of order or of an unknown model. Nothing is then written.
     """
     for visit in result.visits:
-        _check_visit(visit)
+        _check_visit(visit, len(result.task_ids))
     with db.write() as tx:
         window = _running(tx, window_id)
         _end(window, "done", None, result.ended_utc, result.measures)
-        _add_visits(tx, window_id, result.visits)
-        _count_attempts(tx, {visit.task_id for visit in result.visits})
+        _add_visits(tx, window_id, result)
+        _count_attempts(tx, {result.task_ids[visit.order_in_window] for visit in result.visits})
         _settle(tx, result.task_updates)
         release_session(tx, window.session_id)
         _add_incidents(tx, window, result.incidents)
@@ -89,13 +91,13 @@ def fail_window(
     *,
     measures: WindowMeasures = NOTHING_MEASURED,
     incidents: Sequence[IncidentSpec] = (),
-    blamed_task_ids: Collection[int] = (),
+    crashed_task_ids: Collection[int] = (),
     task_updates: Mapping[int, TaskUpdate] = NO_UPDATES,
 ) -> None:
     """Record that a window brought nothing; the tasks claimed for it are pending again.
 
     Args:
-        blamed_task_ids: tasks that count it as an attempt, so that a model that kills every window it is
+        crashed_task_ids: tasks that count it as an attempt, so that a model that kills every window it is
             in comes to the end of its attempts.
         task_updates: what becomes of some of its tasks.
 
@@ -105,7 +107,7 @@ def fail_window(
     with db.write() as tx:
         window = _running(tx, window_id)
         _end(window, state, reason, ended_utc, measures)
-        _count_attempts(tx, blamed_task_ids)
+        _count_attempts(tx, crashed_task_ids)
         _settle(tx, task_updates)
         release_session(tx, window.session_id)
         _add_incidents(tx, window, incidents)
@@ -131,7 +133,11 @@ def quarantine_window(db: Database, window_id: int, reason: str, at_utc: datetim
         again = here & (VisitTable.outcome != "model_failed")
         task_ids = list(tx.scalars(select(VisitTable.task_id).where(again).distinct()))
         untrusted = here & VisitTable.outcome.in_(TRUSTED_OUTCOMES)
-        tx.execute(update(VisitTable).where(untrusted).values(outcome="rejected", reason=reason))
+        tx.execute(
+            update(VisitTable)
+            .where(untrusted)
+            .values(outcome="rejected", reason=reason, failure_kind=FailureKind.DISTRUSTED)
+        )
         _count_attempts(tx, task_ids, by=-1)
         for ids in in_batches(task_ids):
             settled = TaskTable.id.in_(ids) & TaskTable.state.in_(("done", "failed"))
@@ -139,7 +145,7 @@ def quarantine_window(db: Database, window_id: int, reason: str, at_utc: datetim
         n_tasks = len(task_ids)
         incident = IncidentSpec(
             at_utc=at_utc,
-            kind="quarantine",
+            kind=IncidentKind.QUARANTINE,
             detail=reason,
             action=f"{n_tasks} tasks are to be measured again",
         )
@@ -162,7 +168,9 @@ def _end(window: WindowTable, state: str, reason: str | None, ended_utc: datetim
         setattr(window, name, value)
 
 
-def _check_visit(visit: VisitSpec) -> None:
+def _check_visit(visit: VisitSpec, n_tasks: int) -> None:
+    if not 0 <= visit.order_in_window < n_tasks:
+        raise RecordRefused(f"visit {visit.order_in_window} is of a window of {n_tasks} tasks", REFUSED_HINT)
     if visit.outcome not in TRUSTED_OUTCOMES:
         return
     energy = visit.energy
@@ -171,8 +179,14 @@ def _check_visit(visit: VisitSpec) -> None:
         raise RecordRefused(what, "a number that cannot be trusted is not stored as accepted: reject it")
 
 
-def _add_visits(tx: Session, window_id: int, specs: Sequence[VisitSpec]) -> None:
-    visits = [VisitTable(window_id=window_id, **fields_of(spec, "energy", "gates")) for spec in specs]
+def _add_visits(tx: Session, window_id: int, result: WindowResult) -> None:
+    specs = result.visits
+    visits = [
+        VisitTable(
+            window_id=window_id, task_id=result.task_ids[spec.order_in_window], **fields_of(spec, "energy", "gates")
+        )
+        for spec in specs
+    ]
     tx.add_all(visits)
     tx.flush()
     for visit, spec in zip(visits, specs, strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hardware.phone import ToolFlags
 
@@ -42,12 +43,21 @@ class ToolResult:
     latency_sd_ms: float
 
 
+class ToolFailureKind(StrEnum):
+    """Why a run has no result; UNREADABLE: exit code 0, but it printed nothing that any known build prints."""
+
+    REJECTED = "rejected"
+    DIED = "died"
+    TIMED_OUT = "timed out"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
 @dataclass(frozen=True)
 class ToolFailure:
-    """Why a run has no result: "rejected" (the tool refused the model), "died", "timed out", "missing" or
-    "unreadable" (it said that all is well, but printed nothing that any known build prints)."""
+    """Why a run has no result: REJECTED says that the tool refused the model."""
 
-    kind: str
+    kind: ToolFailureKind
     reason: str
 
 
@@ -75,16 +85,16 @@ def read_output(output: str, exit_code: int) -> ToolResult | ToolFailure:
     text = output.replace("\r", "")
     complaint = next((line.strip() for line in text.splitlines() if _FAILURE.search(line.strip())), "")
     if exit_code in (MISSING, NOT_EXECUTABLE):
-        return ToolFailure("missing", complaint or f"exit code {exit_code}")
+        return ToolFailure(ToolFailureKind.MISSING, complaint or f"exit code {exit_code}")
     if exit_code == TIMED_OUT:
-        return ToolFailure("timed out", "killed at its time limit")
+        return ToolFailure(ToolFailureKind.TIMED_OUT, "killed at its time limit")
     if exit_code == 1:
-        return ToolFailure("rejected", complaint or _tail(text))
+        return ToolFailure(ToolFailureKind.REJECTED, complaint or _tail(text))
     if exit_code != 0:
-        return ToolFailure("died", f"exit code {exit_code}: {complaint or _tail(text)}")
+        return ToolFailure(ToolFailureKind.DIED, f"exit code {exit_code}: {complaint or _tail(text)}")
     if ignored := _UNCONSUMED.search(text):
-        return ToolFailure("unreadable", f"this build does not know the flags {ignored[1].strip()}")
-    return _result(text) or ToolFailure("unreadable", _tail(text))
+        return ToolFailure(ToolFailureKind.UNREADABLE, f"this build does not know the flags {ignored[1].strip()}")
+    return _result(text) or ToolFailure(ToolFailureKind.UNREADABLE, _tail(text))
 
 
 def _tail(text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from db.rows import EnergySpec
 from hardware.android.benchmark_tool import ToolResult
 from hardware.meter import FloatArray, Trace
 
@@ -59,24 +60,6 @@ class PowerMean:
     n_trimmed: int
     trend_frac: float
     dropped_frac: float
-
-
-@dataclass(frozen=True)
-class Energy:
-    """Energy per inference, with standard errors.
-
-    Attributes:
-        energy_mj: power_w * latency_ms; the phone's whole power.
-        dynamic_energy_mj: with the idle power before and after the run taken off.
-    """
-
-    power_w: float
-    idle_power_w: float
-    latency_ms: float
-    energy_mj: float
-    energy_se_mj: float
-    dynamic_energy_mj: float
-    dynamic_energy_se_mj: float
 
 
 class TooFewSamples(Exception):
@@ -167,20 +150,27 @@ def idle_power(trace: Trace, gaps: list[Interval]) -> tuple[float, float]:
     return float(medians.mean()), math.hypot(spread, between)
 
 
-def energy_of(power: PowerMean, idle: tuple[float, float], tool: ToolResult) -> Energy:
-    """Energy per inference.
+def energy_of(
+    power: PowerMean, idle: tuple[float, float], tool: ToolResult, analysis_version: int = ANALYSIS_VERSION
+) -> EnergySpec:
+    """Energy per inference, with standard errors.
+
+    `energy_mj` is power_w * latency_ms of the phone's whole power, `dynamic_energy_mj` with the idle power before and
+    after the run taken off.
 
     Args:
-        power: mean power of the measured runs.
+        power: over the measured runs.
         idle: idle power and its standard error, in W.
         tool: what the benchmark tool reported.
+        analysis_version: under which the record keeps it.
     """
     idle_w, idle_se_w = idle
     latency_sd_ms = max(tool.latency_sd_ms, _TOOL_RESOLUTION_MS)
     latency_se_ms = latency_sd_ms / math.sqrt(tool.n_runs)
     dynamic_w = power.power_w - idle_w
     dynamic_se_w = math.hypot(power.power_se_w, idle_se_w)
-    return Energy(
+    return EnergySpec(
+        analysis_version=analysis_version,
         power_w=power.power_w,
         idle_power_w=idle_w,
         latency_ms=tool.latency_ms,
@@ -188,6 +178,9 @@ def energy_of(power: PowerMean, idle: tuple[float, float], tool: ToolResult) -> 
         energy_se_mj=math.hypot(power.power_se_w * tool.latency_ms, power.power_w * latency_se_ms),
         dynamic_energy_mj=dynamic_w * tool.latency_ms,
         dynamic_energy_se_mj=math.hypot(dynamic_se_w * tool.latency_ms, dynamic_w * latency_se_ms),
+        n_samples=power.n_samples,
+        n_segments=power.n_segments,
+        n_segments_trimmed=power.n_trimmed,
     )
 
 

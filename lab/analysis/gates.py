@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from db.rows import GateOutcome, VisitOutcome
+from db.rows import EnergySpec, GateOutcome, GateSpec, VisitOutcome
 from hardware.android.benchmark_tool import ToolResult
 from hardware.phone import RunReport
-from lab.analysis.energy import Energy, Interval, PowerMean
+from lab.analysis.energy import Interval, PowerMean
 from lab.profile.profile import BenchProfile
 
 GATES_AT_LEAST = frozenset({"clock_locked", "coverage", "duration", "step"})
@@ -21,17 +22,6 @@ GATES_AT_LEAST = frozenset({"clock_locked", "coverage", "duration", "step"})
 
 GATES_AT_MOST = frozenset({"alignment", "edge", "dropped", "usb_on", "skin", "bursts", "trend", "error", "sag"})
 """Gates whose value must not be above it."""
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One verdict; `value` is None when it could not be computed, which rejects."""
-
-    name: str
-    outcome: GateOutcome
-    value: float | None
-    limit_value: float
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -60,40 +50,41 @@ class RunQuality:
     tool: ToolResult
     measured: Interval
     power: PowerMean
-    energy: Energy
+    energy: EnergySpec
     edge_ms: float | None
     usb_on_frac: float
     sag_v: float
 
 
-def judge(window: WindowQuality, run: RunQuality, profile: BenchProfile) -> list[Gate]:
-    """All gates of a run."""
-    limits = profile.gates
-    power = run.power
+def judge(window: WindowQuality, run: RunQuality, profile: BenchProfile) -> list[GateSpec]:
+    """All gates of a run, of the same analysis as its energy; a value is None where it could not be computed."""
+    limits, power = profile.gates, run.power
+    at_most = partial(_at_most, run.energy.analysis_version)
+    at_least = partial(_at_least, run.energy.analysis_version)
     return [
-        _at_most("alignment", window.align_difference_ms, limits.max_align_ms, "ms"),
-        _at_most("edge", None if run.edge_ms is None else abs(run.edge_ms), limits.max_edge_ms, "ms"),
-        _at_most("dropped", power.dropped_frac, limits.max_dropped_frac, "fraction"),
-        _at_most("usb_on", run.usb_on_frac, limits.max_usb_on_frac, "fraction"),
-        _at_least("clock_locked", locked_frac(run.report, profile.lock.freq_khz), limits.min_locked_frac, "fraction"),
-        _at_most("skin", _warmest(run.report), limits.max_skin_c, "degC"),
-        _at_least("coverage", _coverage(run), limits.min_coverage_frac, "fraction"),
-        _at_least("duration", run.measured.duration_s, 0.95 * profile.tool.min_secs, "s"),
-        _at_most("bursts", power.n_trimmed / power.n_segments, limits.max_burst_frac, "fraction"),
-        _at_most("trend", abs(power.trend_frac), limits.max_trend_frac, "fraction", limits.mark_trend_frac),
-        _at_most("error", run.energy.energy_se_mj / run.energy.energy_mj, limits.max_error_frac, "fraction"),
-        _at_most("sag", run.sag_v, limits.max_sag_v, "V"),
-        _at_least("step", power.power_w - run.energy.idle_power_w, limits.min_step_w, "W"),
+        at_most("alignment", window.align_difference_ms, limits.max_align_ms, "ms"),
+        at_most("edge", None if run.edge_ms is None else abs(run.edge_ms), limits.max_edge_ms, "ms"),
+        at_most("dropped", power.dropped_frac, limits.max_dropped_frac, "fraction"),
+        at_most("usb_on", run.usb_on_frac, limits.max_usb_on_frac, "fraction"),
+        at_least("clock_locked", locked_frac(run.report, profile.lock.freq_khz), limits.min_locked_frac, "fraction"),
+        at_most("skin", _warmest(run.report), limits.max_skin_c, "degC"),
+        at_least("coverage", _coverage(run), limits.min_coverage_frac, "fraction"),
+        at_least("duration", run.measured.duration_s, 0.95 * profile.tool.min_secs, "s"),
+        at_most("bursts", power.n_trimmed / power.n_segments, limits.max_burst_frac, "fraction"),
+        at_most("trend", abs(power.trend_frac), limits.max_trend_frac, "fraction", limits.mark_trend_frac),
+        at_most("error", run.energy.energy_se_mj / run.energy.energy_mj, limits.max_error_frac, "fraction"),
+        at_most("sag", run.sag_v, limits.max_sag_v, "V"),
+        at_least("step", power.power_w - run.energy.idle_power_w, limits.min_step_w, "W"),
     ]
 
 
-def verdict(gates: Sequence[Gate]) -> tuple[VisitOutcome, str | None]:
+def verdict(gates: Sequence[GateSpec]) -> tuple[VisitOutcome, str | None]:
     """What the gates make of a visit, and the first reason if it did not simply pass."""
     for outcome, word in (("reject", "rejected"), ("mark", "marginal")):
         for gate in gates:
             if gate.outcome == outcome:
                 value = "not computable" if gate.value is None else f"{gate.value:.4g} {gate.unit}"
-                reason = f"{gate.name}: {value}, limit {gate.limit_value:.4g} {gate.unit}"
+                reason = f"{gate.gate}: {value}, limit {gate.limit_value:.4g} {gate.unit}"
                 return ("rejected", reason) if word == "rejected" else ("marginal", reason)
     return "accepted", None
 
@@ -115,15 +106,21 @@ def _warmest(report: RunReport) -> float | None:
     return None if math.isnan(report.temp_before_c) or math.isnan(report.temp_after_c) else warmest
 
 
-def _at_most(name: str, value: float | None, limit: float, unit: str, mark: float | None = None) -> Gate:
+def _at_most(
+    version: int, name: str, value: float | None, limit: float, unit: str, mark: float | None = None
+) -> GateSpec:
     if value is None or not math.isfinite(value):
-        return Gate(name, "reject", None, limit, unit)
+        return _gate(version, name, "reject", None, limit, unit)
     if value > limit:
-        return Gate(name, "reject", value, limit, unit)
+        return _gate(version, name, "reject", value, limit, unit)
     if mark is not None and value > mark:
-        return Gate(name, "mark", value, mark, unit)
-    return Gate(name, "pass", value, limit, unit)
+        return _gate(version, name, "mark", value, mark, unit)
+    return _gate(version, name, "pass", value, limit, unit)
 
 
-def _at_least(name: str, value: float, limit: float, unit: str) -> Gate:
-    return Gate(name, "pass" if value >= limit else "reject", value, limit, unit)
+def _at_least(version: int, name: str, value: float, limit: float, unit: str) -> GateSpec:
+    return _gate(version, name, "pass" if value >= limit else "reject", value, limit, unit)
+
+
+def _gate(version: int, name: str, outcome: GateOutcome, value: float | None, limit: float, unit: str) -> GateSpec:
+    return GateSpec(analysis_version=version, gate=name, outcome=outcome, value=value, limit_value=limit, unit=unit)

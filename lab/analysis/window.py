@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from db.rows import VisitOutcome
-from hardware.android.benchmark_tool import COUNTED, RUNNING, ToolFailure, ToolResult, read_output
+from db.rows import TRUSTED_OUTCOMES, FailureKind, VisitSpec
+from hardware.android.benchmark_tool import COUNTED, RUNNING, ToolFailure, ToolFailureKind, read_output
 from hardware.android.runner_journal import read_report
 from hardware.errors import PhoneFault
 from hardware.meter import Trace
-from hardware.monsoon.hvpm_packets import HvpmDecoder, HvpmScale
+from hardware.monsoon.decoding import decode_packets
 from hardware.phone import QueueReport, RunReport
 from lab.analysis.alignment import AlignmentFailed, ClockMap, difference_ms, map_by_adb, map_by_codes
 from lab.analysis.energy import (
+    ANALYSIS_VERSION,
     HEAD_S,
     TAIL_S,
-    Energy,
     Interval,
-    PowerMean,
     TooFewSamples,
     energy_of,
     idle_power,
     mean_power,
 )
-from lab.analysis.gates import Gate, RunQuality, WindowQuality, judge, verdict
+from lab.analysis.gates import RunQuality, WindowQuality, judge, locked_frac, verdict
 from lab.analysis.raw_window import RawWindow
 from lab.profile.profile import BenchProfile
 
@@ -47,30 +48,10 @@ class WindowUnusable(Exception):
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One run of one model, judged.
-
-    Attributes:
-        order: place in the queue.
-        energy, power, gates: None and empty where the run gave no result.
-    """
-
-    order: int
-    model_sha256: str
-    outcome: VisitOutcome
-    reason: str | None
-    report: RunReport | None
-    tool: ToolResult | None
-    power: PowerMean | None
-    energy: Energy | None
-    gates: tuple[Gate, ...]
-
-
-@dataclass(frozen=True)
 class AnalysedWindow:
     """A window's visits, and what is known of the window itself."""
 
-    visits: tuple[Visit, ...]
+    visits: tuple[VisitSpec, ...]
     clock: ClockMap
     align_difference_ms: float
     useful_s: float
@@ -79,10 +60,10 @@ class AnalysedWindow:
     usb_max_v: float
 
 
-_MODELS_OWN_FAULT = ("rejected", "died", "timed out")
+_MODELS_OWN_FAULT = (FailureKind.MODEL_REJECTED, FailureKind.DIED, FailureKind.TIMED_OUT)
 
 
-def bench_trouble(visits: Sequence[Visit], canaries: Collection[int]) -> str | None:
+def bench_trouble(visits: Sequence[VisitSpec], canaries: Collection[int]) -> str | None:
     """Why a window says something of the bench and nothing of its models; None if it can be used.
 
     Args:
@@ -90,69 +71,84 @@ def bench_trouble(visits: Sequence[Visit], canaries: Collection[int]) -> str | N
         canaries: places in the queue of models that are known to work.
 
     Returns:
-        The commonest reason, if no visit can be trusted and the models themselves cannot be to blame.
+        The commonest reason, if no visit can be trusted and the models themselves cannot be its cause.
     """
-    if any(visit.outcome in ("accepted", "marginal") for visit in visits):
+    if any(visit.outcome in TRUSTED_OUTCOMES for visit in visits):
         return None
-    blamed = [v for v in visits if v.order in canaries] or [
-        v for v in visits if not (v.outcome == "model_failed" and (v.reason or "").split(":")[0] in _MODELS_OWN_FAULT)
+    telling = [visit for visit in visits if visit.order_in_window in canaries] or [
+        visit for visit in visits if visit.failure_kind not in _MODELS_OWN_FAULT
     ]
-    if not blamed:
+    if not telling:
         return None
-    kinds = Counter((visit.reason or "").split(":")[0] for visit in blamed)
-    kind = kinds.most_common(1)[0][0]
-    example = next(v.reason for v in blamed if (v.reason or "").split(":")[0] == kind)
+    commonest = Counter(_cause(visit) for visit in telling).most_common(1)[0][0]
+    example = next(visit.reason for visit in telling if _cause(visit) == commonest)
     return f"no visit of the window can be trusted; most often because of {example}"
+
+
+def _cause(visit: VisitSpec) -> tuple[FailureKind | None, str]:
+    """Why a visit is no result; of one that a gate rejects, which gate."""
+    gate = next((gate.gate for gate in visit.gates if gate.outcome == "reject"), "")
+    return visit.failure_kind, gate
 
 
 def distrusted(analysed: AnalysedWindow, reason: str) -> AnalysedWindow:
     """The window with every result rejected."""
     visits = tuple(
-        replace(v, outcome="rejected", reason=reason) if v.outcome in ("accepted", "marginal") else v
-        for v in analysed.visits
+        replace(visit, outcome="rejected", reason=reason, failure_kind=FailureKind.DISTRUSTED)
+        if visit.outcome in TRUSTED_OUTCOMES
+        else visit
+        for visit in analysed.visits
     )
     return replace(analysed, visits=visits)
 
 
-def decode(raw: RawWindow) -> Trace:
-    """The samples of a window."""
-    if raw.meter_kind == "lvpm":
-        from hardware.monsoon.lvpm_packets import LvpmDecoder
-
-        return LvpmDecoder().decode(raw.packets)
-    calibration = raw.calibration
-    scale = HvpmScale(
-        calibration["main_fine_scale"],
-        calibration["main_coarse_scale"],
-        calibration["main_fine_zero_offset"],
-        calibration["main_coarse_zero_offset"],
-    )
-    return HvpmDecoder(scale).decode(raw.packets)
-
-
-def analyse(raw: RawWindow, profile: BenchProfile, trace: Trace | None = None) -> AnalysedWindow:
-    """Derive everything from a raw window.
+def analyse(
+    raw: RawWindow, profile: BenchProfile, trace: Trace | None = None, analysis_version: int = ANALYSIS_VERSION
+) -> AnalysedWindow:
+    """Derive everything from a raw window: the visits are what the record stores.
 
     Args:
+        raw: as it was recorded.
+        profile: clock and limits.
         trace: the samples, if they are decoded already.
+        analysis_version: under which the record keeps energies and gates.
 
     Raises:
         WindowUnusable: the alignments fail or disagree beyond use, or the report cannot be read.
     """
-    trace = decode(raw) if trace is None else trace
+    trace = decode_packets(raw.meter_kind, raw.calibration, raw.packets) if trace is None else trace
     report = _report(raw)
     if trace.over_current:
         raise WindowUnusable("the meter's over-current or thermal flag was set")
-    clock, difference = _align(raw, report, trace)
-    window = WindowQuality(difference)
-    intervals = {number: measured_interval(run, clock) for number, run in report.runs.items()}
-    visits = [
-        _visit(order, sha256, report, intervals, clock, trace, window, raw, profile)
-        for order, sha256 in enumerate(raw.model_sha256)
-    ]
-    useful_s = sum(i.duration_s for i in intervals.values() if i is not None)
-    usb_max_v = _highest_usb(trace, report, clock)
-    return AnalysedWindow(tuple(visits), clock, difference, useful_s, trace.n_total, trace.n_dropped, usb_max_v)
+    clock, difference_ms = _align(raw, report, trace)
+    window = _Window(raw, profile, trace, report, clock, WindowQuality(difference_ms), analysis_version)
+    return AnalysedWindow(
+        visits=tuple(_visit(window, order, sha256) for order, sha256 in enumerate(raw.model_sha256)),
+        clock=clock,
+        align_difference_ms=difference_ms,
+        useful_s=sum(i.duration_s for i in window.intervals.values() if i is not None),
+        n_samples=trace.n_total,
+        n_dropped=trace.n_dropped,
+        usb_max_v=_highest_usb(trace, report, clock),
+    )
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window on its way through the analysis: what all of its visits are judged with."""
+
+    raw: RawWindow
+    profile: BenchProfile
+    trace: Trace
+    report: QueueReport
+    clock: ClockMap
+    quality: WindowQuality
+    analysis_version: int
+
+    @cached_property
+    def intervals(self) -> dict[int, Interval | None]:
+        """The measured part of each run, by its place in the queue."""
+        return {order: measured_interval(run, self.clock) for order, run in self.report.runs.items()}
 
 
 def _report(raw: RawWindow) -> QueueReport:
@@ -202,40 +198,72 @@ def measured_interval(run: RunReport, clock: ClockMap) -> Interval | None:
     return Interval(clock.to_meter(begins[1]), clock.to_meter(ends[-1]))
 
 
-def _visit(
-    order: int,
-    sha256: str,
-    report: QueueReport,
-    intervals: dict[int, Interval | None],
-    clock: ClockMap,
-    trace: Trace,
-    window: WindowQuality,
-    raw: RawWindow,
-    profile: BenchProfile,
-) -> Visit:
-    def without_energy(outcome: VisitOutcome, reason: str) -> Visit:
-        return Visit(order, sha256, outcome, reason, run, tool, None, None, ())
+_KIND_OF_TOOL_FAILURE = {
+    ToolFailureKind.REJECTED: FailureKind.MODEL_REJECTED,
+    ToolFailureKind.DIED: FailureKind.DIED,
+    ToolFailureKind.TIMED_OUT: FailureKind.TIMED_OUT,
+    ToolFailureKind.MISSING: FailureKind.TOOL_MISSING,
+    ToolFailureKind.UNREADABLE: FailureKind.UNREADABLE,
+}
 
-    run, tool = report.runs.get(order), None
+
+def _visit(window: _Window, order: int, sha256: str) -> VisitSpec:
+    """One run of the queue: what the phone reports of it, its energy and its gates, or why it is no result."""
+    run = window.report.runs.get(order)
     if run is None:
-        return without_energy("rejected", "not reached: the queue ended before it")
+        reason = "not reached: the queue ended before it"
+        return VisitSpec(
+            order_in_window=order,
+            model_sha256=sha256,
+            outcome="rejected",
+            reason=reason,
+            failure_kind=FailureKind.NOT_REACHED,
+        )
+    visit = _reported(window, order, sha256, run)
     result = read_output(run.output, run.exit_code)
     if isinstance(result, ToolFailure):
-        return without_energy("model_failed", f"{result.kind}: {result.reason}")
-    tool, measured = result, intervals[order]
+        kind = _KIND_OF_TOOL_FAILURE[result.kind]
+        return replace(visit, outcome="model_failed", reason=f"{result.kind}: {result.reason}", failure_kind=kind)
+    visit = replace(visit, n_runs=result.n_runs, latency_ms=result.latency_ms, latency_sd_ms=result.latency_sd_ms)
+    measured = window.intervals[order]
     if measured is None:
-        return without_energy("rejected", "markers: the tool's lines are not in logcat")
+        reason = "markers: the tool's lines are not in logcat"
+        return replace(visit, outcome="rejected", reason=reason, failure_kind=FailureKind.NO_MARKERS)
     try:
-        power = mean_power(trace, Interval(measured.start_s + HEAD_S, measured.end_s - TAIL_S))
-        idle = idle_power(trace, _gaps(order, report, clock, profile.window.gap_s))
+        power = mean_power(window.trace, Interval(measured.start_s + HEAD_S, measured.end_s - TAIL_S))
+        idle = idle_power(window.trace, _gaps(order, window.report, window.clock, window.profile.window.gap_s))
     except TooFewSamples as error:
-        return without_energy("rejected", f"samples: {error}")
-    energy = energy_of(power, idle, tool)
-    usb_on, sag_v = _supply(trace, measured, raw.supply_v, profile.gates.max_usb_v)
-    edge_ms = falling_edge_ms(trace, measured.end_s, (power.power_w + idle[0]) / 2)
-    gates = judge(window, RunQuality(run, tool, measured, power, energy, edge_ms, usb_on, sag_v), profile)
-    outcome, reason = verdict(gates)
-    return Visit(order, sha256, outcome, reason, run, tool, power, energy, tuple(gates))
+        reason = f"samples: {error}"
+        return replace(visit, outcome="rejected", reason=reason, failure_kind=FailureKind.TOO_FEW_SAMPLES)
+    energy = energy_of(power, idle, result, window.analysis_version)
+    usb_on, sag_v = _supply(window.trace, measured, window.raw.supply_v, window.profile.gates.max_usb_v)
+    edge_ms = falling_edge_ms(window.trace, measured.end_s, (power.power_w + idle[0]) / 2)
+    quality = RunQuality(run, result, measured, power, energy, edge_ms, usb_on, sag_v)
+    gates = tuple(judge(window.quality, quality, window.profile))
+    outcome, reason_of_gate = verdict(gates)
+    failure = FailureKind.GATE if outcome == "rejected" else None
+    return replace(visit, outcome=outcome, reason=reason_of_gate, failure_kind=failure, energy=energy, gates=gates)
+
+
+def _reported(window: _Window, order: int, sha256: str, run: RunReport) -> VisitSpec:
+    """A run as the phone reports it, not judged yet."""
+    lock, limits = window.profile.lock, window.profile.gates
+    return VisitSpec(
+        order_in_window=order,
+        model_sha256=sha256,
+        outcome="rejected",
+        exit_code=run.exit_code,
+        started_utc_s=run.began_s,
+        duration_s=run.ended_s - run.began_s,
+        temp_before_c=_finite(run.temp_before_c),
+        temp_after_c=_finite(run.temp_after_c),
+        freq_khz=lock.freq_khz if locked_frac(run, lock.freq_khz) >= limits.min_locked_frac else None,
+        tool_output=run.output,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _gaps(order: int, report: QueueReport, clock: ClockMap, gap_s: float) -> list[Interval]:

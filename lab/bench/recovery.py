@@ -30,12 +30,12 @@ class Recovery:
     """Something that went wrong and was put right by the program itself.
 
     Attributes:
-        kind: of error, its class.
+        error: what was raised; None where settings of the phone were lost.
         action: what was done; the last step is the one that helped.
         lost_s: bench time that it took.
     """
 
-    kind: str
+    error: HardwareError | None
     detail: str
     action: str
     lost_s: float
@@ -76,7 +76,7 @@ def wait_back(bench: Bench, timeout_s: float) -> list[Recovery]:
         except AdbLost as error:
             last = error
             continue
-        return [Recovery("AdbLost", str(first), ", ".join(done), bench.clock.now_s() - began_s)]
+        return [Recovery(first, str(first), ", ".join(done), bench.clock.now_s() - began_s)]
     last.add_note(f"Tried before giving up: {', '.join(done)}.")
     raise last
 
@@ -102,7 +102,7 @@ def make_ready(bench: Bench, profile: BenchProfile) -> list[Recovery]:
     lost = bench.phone.hold(profile.lock)
     if lost:
         detail = f"the phone had lost {', '.join(lost)}"
-        recoveries.append(Recovery("settings_lost", detail, "set again", bench.clock.now_s() - began_s))
+        recoveries.append(Recovery(None, detail, "set again", bench.clock.now_s() - began_s))
     return recoveries
 
 
@@ -125,7 +125,7 @@ def _meter_back(bench: Bench, profile: BenchProfile) -> list[Recovery]:
         bench.clock.sleep(_METER_POLL_S)
     _prove_output(bench, profile.supply.voltage_v)
     _pass_usb(bench)
-    return [Recovery("UsbLost", str(lost), "the meter was opened anew", bench.clock.now_s() - began_s)]
+    return [Recovery(lost, str(lost), "the meter was opened anew", bench.clock.now_s() - began_s)]
 
 
 def _pass_usb(bench: Bench) -> None:

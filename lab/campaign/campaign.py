@@ -8,18 +8,18 @@ from __future__ import annotations
 import logging
 import re
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
 from db.evidence import sessions_of
 from db.queries import count_sessions, incidents, list_campaigns, progress
 from db.record_faults import with_record_faults
-from db.rows import CampaignRow, CampaignSpec
+from db.rows import CampaignRow, CampaignSpec, IncidentKind, SessionEnd
 from db.sessions import recover_lost
 from db.tasks import peek, reopen, revive
 from hardware.bench import open_bench
@@ -29,9 +29,9 @@ from lab.bench.lock import device_names, locked, locked_file
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.provenance import this_process
 from lab.campaign.recording import recorded_session
-from lab.campaign.session import MeasuringSession
+from lab.campaign.session import SessionSetup, run_session
 from lab.campaign.state import state_of
-from lab.campaign.steps import Observer, step_of
+from lab.campaign.steps import Observer, Phase, step_of
 from lab.campaign.task_queue import CampaignPlan, CampaignWork
 from lab.errors import MixedConditions
 from lab.profile.profile import BenchProfile
@@ -64,58 +64,79 @@ def measure(
         HardwareError, DbError, SearchError, LabError: with what to do; the same command continues.
     """
     with ExitStack() as stack:
-        db = stack.enter_context(_struck(db, profile, plan))
+        db = stack.enter_context(_faulty_record(db, profile, plan))
         holder = f"campaign {plan.name}"
         # Beside the database: every process that can reach it must see the lock.
-        stack.enter_context(
-            locked_file(db.files_dir / f"{_as_file_name(plan.name)}.lock", f"campaign {plan.name}", holder)
-        )
-        simulated = profile.simulated is not None
-        now = RealClock().utc()
-        campaign = ensure_campaign(
-            db,
-            CampaignSpec(
-                name=plan.name,
-                created_utc=now,
-                seed=plan.seed,
-                source="models" if plan.own_models else "sampled",
-                source_detail=plan.source_detail,
-                simulated=simulated,
-                config={"conditions": profile.conditions(), "profile": profile.name},
-            ),
-        )
-        _check_conditions(campaign, profile)
-        observe(step_of(db, campaign, "preparing the tasks", 0.0))
-        add_tasks(db, campaign.campaign_id, plan.tasks)
-        # The lock is ours, so any process of this computer with an open session here is dead.
-        recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
-        _check_size(db, campaign, plan)
-        _reopen_imprecise(db, campaign, profile)
-        if retry_failed:
-            log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))
+        stack.enter_context(locked_file(db.files_dir / f"{_as_file_name(plan.name)}.lock", holder, holder))
+        campaign = _prepare(db, profile, plan, observe, retry_failed)
         nothing_left = not peek(db, campaign.campaign_id, 1, profile.precision.max_visits)
         if nothing_left and not _phone_was_kept(db, campaign):
             return campaign
-        observe(step_of(db, campaign, "opening the bench", 0.0))
-        session_number = count_sessions(db, campaign.campaign_id)
+        observe(step_of(db, campaign, Phase.OPENING, 0.0))
         # Before anything is opened: opening a meter stops its sampling, which may be another campaign's.
         stack.enter_context(locked(device_names(profile, real_discovery()), holder))
-        provenance, history = this_process(), state_of(db, campaign)
-        tape = None
-        if record is not None:
-            tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance, history))
-        bench = stack.enter_context(open_bench(profile.bench_settings(session_number), tape.recorder if tape else None))
-        work = partial(CampaignWork, db, profile, plan, campaign, db.files_dir / "models")
-        note = tape.note if tape else _keep_nothing
-        MeasuringSession(db, profile, campaign, bench, work, observe, should_stop, provenance, history, note).run()
+        with _session_setup(db, profile, plan, campaign, record) as setup:
+            run_session(replace(setup, observe=observe, should_stop=should_stop))
     return campaign
 
 
-def _keep_nothing(name: str, content: Mapping[str, Any]) -> None:
-    """What a session notes where nothing is recorded."""
+def _prepare(
+    db: Database, profile: BenchProfile, plan: CampaignPlan, observe: Observer, retry_failed: bool
+) -> CampaignRow:
+    """The campaign with its tasks, in order after starts that died. Nothing of the bench is touched.
+
+    Raises:
+        MixedConditions: it was measured under other conditions, or has more models than the plan.
+        CampaignMismatch: it was begun with another seed or source.
+    """
+    now = RealClock().utc()
+    spec = CampaignSpec(
+        name=plan.name,
+        created_utc=now,
+        seed=plan.seed,
+        source=plan.source,
+        source_of=plan.source_of,
+        simulated=profile.simulated is not None,
+        config={"conditions": profile.conditions(), "profile": profile.name},
+    )
+    campaign = ensure_campaign(db, spec)
+    _check_conditions(campaign, profile)
+    observe(step_of(db, campaign, Phase.PREPARING, 0.0))
+    add_tasks(db, campaign.campaign_id, plan.tasks)
+    # The lock is ours, so any process of this computer with an open session here is dead.
+    recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
+    _check_size(db, campaign, plan)
+    _reopen_imprecise(db, campaign, profile)
+    if retry_failed:
+        log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))
+    return campaign
 
 
-def _struck(db: Database, profile: BenchProfile, plan: CampaignPlan) -> AbstractContextManager[Database]:
+@contextmanager
+def _session_setup(
+    db: Database, profile: BenchProfile, plan: CampaignPlan, campaign: CampaignRow, record: Path | None
+) -> Iterator[SessionSetup]:
+    """The bench, open, and what else a session is made of; recorded if a file is named."""
+    session_number = count_sessions(db, campaign.campaign_id)
+    provenance, state = this_process(), state_of(db, campaign)
+    with ExitStack() as stack:
+        tape = None
+        if record is not None:
+            tape = stack.enter_context(recorded_session(record, db, profile, campaign, provenance, state))
+        bench = stack.enter_context(open_bench(profile.bench_settings(session_number), tape.recorder if tape else None))
+        setup = SessionSetup(
+            db=db,
+            profile=profile,
+            campaign=campaign,
+            bench=bench,
+            provenance=provenance,
+            state=state,
+            open_work=partial(CampaignWork, db, profile, plan, campaign, db.files_dir / "models"),
+        )
+        yield setup if tape is None else replace(setup, note=tape.note)
+
+
+def _faulty_record(db: Database, profile: BenchProfile, plan: CampaignPlan) -> AbstractContextManager[Database]:
     """The record, failing on purpose if the profile says so: once in the first start, or in each at a rate."""
     simulated = profile.simulated
     mine = [c.campaign_id for c in list_campaigns(db) if c.name == plan.name] if simulated is not None else []
@@ -133,8 +154,8 @@ def _phone_was_kept(db: Database, campaign: CampaignRow) -> bool:
     if not starts:
         return False
     last = starts[-1]
-    kept = {i.session_id for i in incidents(db, campaign.campaign_id) if i.kind == "settings_kept"}
-    return last.end_reason == "lost" or last.session_id in kept
+    kept = {i.session_id for i in incidents(db, campaign.campaign_id) if i.kind is IncidentKind.SETTINGS_KEPT}
+    return last.end_kind is SessionEnd.LOST or last.session_id in kept
 
 
 def _as_file_name(name: str) -> str:

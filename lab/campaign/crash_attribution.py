@@ -6,16 +6,13 @@ be chance; a model under which it happens twice is left out of the campaign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from db.rows import IncidentSpec, TaskRow, TaskUpdate
+from db.rows import IncidentKind, IncidentSpec, TaskRow, TaskUpdate
 from hardware.errors import HardwareError
 from hardware.phone import Phone
 from lab.analysis.window import WindowUnusable
-
-PHONE_DIED = "phone_died"
-"""Kind of the incidents."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +20,8 @@ class CrashAttribution:
     """What becomes of a model under which the phone died.
 
     Attributes:
-        task: it; the window counts as an attempt of it.
-        incident: what the record says.
+        task: of the model; the window counts as an attempt of it.
+        incident: what the record says of the crash; it names the task.
         update: what becomes of the task; None if it is tried once more.
     """
 
@@ -37,6 +34,7 @@ def died_under(phone: Phone, boot_id: str, tasks: Sequence[TaskRow], error: Wind
     """The model that ran as the phone restarted; None if it did not restart, or if a canary ran.
 
     Args:
+        phone: back on adb.
         boot_id: of the phone before the window.
         tasks: of the window, in the order of its queue.
         error: why the window is of no use.
@@ -51,16 +49,17 @@ def died_under(phone: Phone, boot_id: str, tasks: Sequence[TaskRow], error: Wind
     return task if restarted and task.role != "canary" else None
 
 
-def attribute_crash(task: TaskRow, incident: IncidentSpec, deaths: Iterable[str]) -> CrashAttribution:
-    """Blame a model.
+def attribute_crash(task: TaskRow, incident: IncidentSpec, crashed: Collection[int]) -> CrashAttribution:
+    """Hold a model responsible for a crash of the phone.
 
     Args:
+        task: of the model.
         incident: of the window, as for any other reason.
-        deaths: details of the campaign's incidents of this kind so far.
+        crashed: ordinals of the campaign's models under which the phone died before.
     """
     detail = f"the phone restarted while it ran model {task.ordinal + 1} of the campaign"
-    incident = replace(incident, kind=PHONE_DIED, detail=detail)
-    if detail not in deaths:
+    incident = replace(incident, kind=IncidentKind.PHONE_DIED, detail=detail, task_id=task.task_id)
+    if task.ordinal not in crashed:
         return CrashAttribution(task, incident, None)
     failure = "it restarts the phone: twice the phone died while it ran"
     update = TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure)

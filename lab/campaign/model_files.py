@@ -17,15 +17,6 @@ from search.tflite.network_list import read_network_list
 
 _AHEAD = 300
 
-LISTED = "listed in "
-"""How the source of a campaign begins whose architectures stand in a file; the file's path follows."""
-
-OF_STUDY = " best of study "
-"""What stands between a number and a study in the source of a campaign of finalists."""
-
-SAMPLED = ", uniform, seed "
-"""What stands between space and seed in the source of a campaign that is drawn."""
-
 
 @dataclass(frozen=True)
 class ReadyModel:

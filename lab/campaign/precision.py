@@ -14,7 +14,7 @@ from lab.profile.profile import PrecisionSection
 def imprecise_tasks(db: Database, campaign_id: int, precision: PrecisionSection) -> list[TaskRow]:
     """Tasks that are done although their interval is wider than the target, by ordinal."""
     measured = visit_noise(db, campaign_id)
-    noise = noise_estimate(measured.sd_frac, measured.n_pairs, precision)
+    noise = noise_estimate(measured.sd_frac, measured.degrees_of_freedom, precision)
     tasks = done_tasks(db, campaign_id)
     known = energies_of(db, [task.task_id for task in tasks], ANALYSIS_VERSION)
     target = precision.target_half_width_frac

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from lab.campaign.steps import CampaignStep, Observer
+from lab.campaign.steps import CampaignStep, Observer, Phase
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def shown_progress(as_json: bool) -> Iterator[Observer]:
 
 
 def _json_line(step: CampaignStep) -> None:
-    if step.doing != "measuring":
+    if step.phase is not Phase.MEASURING:
         sys.stderr.write(json.dumps(asdict(step)) + "\n")
 
 
@@ -37,10 +37,10 @@ class _PlainLines:
     """A line whenever a window is done."""
 
     def see(self, step: CampaignStep) -> None:
-        if step.doing in ("preparing the tasks", "opening the bench", "window done"):
+        if step.phase in (Phase.PREPARING, Phase.OPENING, Phase.WINDOW_DONE):
             mark = "SIMULATED  " if step.simulated else ""
             sys.stderr.write(
-                f"{mark}{step.doing}: {step.n_done} of {step.n_tasks} done, {step.n_failed} failed, "
+                f"{mark}{step.phase.label}: {step.n_done} of {step.n_tasks} done, {step.n_failed} failed, "
                 f"{step.bench_s / 3600:.2f} bench hours, {useful_share(step):.0%} of them sampling\n"
             )
             sys.stderr.flush()
@@ -73,7 +73,9 @@ def _bars() -> Iterator[Observer]:
 
         def see(step: CampaignStep) -> None:
             mark = "[yellow]SIMULATED[/] " if step.simulated else ""
-            doing = f"{step.doing}, {step.window_s:.0f} s of this window" if step.window_s else step.doing
+            doing = step.phase.label
+            if step.window_s:
+                doing += f", {step.window_s:.0f} s of this window"
             note = f"{doing}; {step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling"
             if step.n_failed:
                 note += f", {step.n_failed} failed"

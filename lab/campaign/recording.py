@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from db.database import Database
+from db.older_records import campaign_source, crashed_model, session_rows_of_today
 from db.record_faults import RECORD_FAULTS
-from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskRow, TaskSpec, fields_of
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSource, CampaignSpec, ModelSpec, TaskRow, TaskSpec, fields_of
 from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder
@@ -102,7 +103,7 @@ def _first_record(
         "campaign": spec,
         "history": {
             "canary_latencies_ms": {str(n): list(known) for n, known in history.canary_latencies_ms.items()},
-            "deaths": list(history.deaths),
+            "crashed_models": list(history.crashed_models),
         },
     }
 
@@ -158,28 +159,39 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
     try:
         profile = parse_profile(str(first["profile"]), "of the recording")
         half_width_frac = float(first["target_half_width_frac"])
-        spec = dict(first["campaign"])
-        campaign = CampaignSpec(**spec | {"created_utc": datetime.fromisoformat(spec["created_utc"])})
+        campaign = _campaign(first["campaign"])
         contents = [(name, json.loads(content)) for name, content in notes]
         windows = tuple(tuple(_task(t) for t in content["tasks"]) for name, content in contents if name == "window")
         rows = _checked_rows(next(content for name, content in contents if name == "rows"))
         made = first["provenance"]
         versions = {str(name): str(version) for name, version in made["versions"].items()}
         provenance = Provenance(str(made["host"]), int(made["pid"]), versions)
-        history = _history(first["history"])
+        history = _state(first["history"])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, ArithmeticError, RecursionError) as error:
         raise RecordingDamaged(f"The recording does not say what it is of: {error!r:.120}.", _HINT) from error
     precision = profile.precision.model_copy(update={"target_half_width_frac": half_width_frac})
     return RecordedSession(replace(profile, precision=precision), campaign, provenance, history, windows, rows)
 
 
-def _history(found: Mapping[str, Any]) -> CampaignState:
+def _campaign(found: Mapping[str, Any]) -> CampaignSpec:
+    spec = dict(found) | {"created_utc": datetime.fromisoformat(found["created_utc"])}
+    if "source_detail" in spec:
+        # Release 0.1 wrote a sentence.
+        spec["source"], spec["source_of"] = campaign_source(spec["source"], spec.pop("source_detail"))
+    return CampaignSpec(**spec | {"source": CampaignSource(spec["source"])})
+
+
+def _state(found: Mapping[str, Any]) -> CampaignState:
     latencies_ms = {
         int(n): tuple(float(known_ms) for known_ms in known) for n, known in found["canary_latencies_ms"].items()
     }
     if not all(known_ms > 0 and math.isfinite(known_ms) for known in latencies_ms.values() for known_ms in known):
         raise ValueError("a canary's latency is none")
-    return CampaignState(latencies_ms, tuple(str(detail) for detail in found["deaths"]))
+    if "deaths" in found:
+        crashed = [crashed_model(str(detail)) for detail in found["deaths"]]
+    else:
+        crashed = [int(ordinal) for ordinal in found["crashed_models"]]
+    return CampaignState(latencies_ms, tuple(ordinal for ordinal in crashed if ordinal is not None))
 
 
 def _checked_rows(rows: Any) -> SessionRows:
@@ -191,7 +203,7 @@ def _checked_rows(rows: Any) -> SessionRows:
             _ = [row[key] for key in keys]
     if datetime.fromisoformat(rows["session"][0]["started_utc"]).tzinfo is None:
         raise ValueError("its session began at no moment")
-    return dict(rows)
+    return dict(rows) if "end_kind" in rows["session"][0] else session_rows_of_today(rows)
 
 
 def _task(found: Mapping[str, Any]) -> TaskSpec:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from db.database import open_database
-from db.rows import TaskSpec
+from db.rows import CampaignSource, TaskSpec
 from db.studies import best_trials, find_study
-from lab.campaign.model_files import LISTED, OF_STUDY, SAMPLED, ReadyModel, listed_architectures, model_of, own_models
+from lab.campaign.model_files import ReadyModel, listed_architectures, model_of, own_models
 from lab.campaign.task_queue import CampaignPlan
 from lab.campaign.tasks import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
 from lab.errors import ModelsError
 from lab.profile.profile import BenchProfile
 from search.networks.spaces import AUDIO_2D, space_named
 from search.studies.files import networks_dir
+
+CampaignOrigin = tuple[CampaignSource, Mapping[str, Any]]
+"""Where the models of a campaign come from, and the rest of it: `CampaignSpec.source` and `source_of`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def plan_of(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignP
 
 
 def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
+    source: CampaignOrigin
     sources = {"--n": wanted.n, "--models": wanted.folder, "--architectures": wanted.listed, "--study": wanted.study}
     given = [option for option, value in sources.items() if value is not None]
     if len(given) > 1:
@@ -78,14 +83,15 @@ def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> C
     share, seed = profile.precision.repeat_frac, wanted.seed
     if wanted.folder is not None:
         folder = wanted.folder.resolve()
-        return _of_files(own_models(wanted.folder), f"{profile.name}-{folder.name}", str(folder), wanted, share)
+        source = CampaignSource.MODELS, {"folder": str(folder)}
+        return _of_files(own_models(wanted.folder), f"{profile.name}-{folder.name}", source, wanted, share)
     if wanted.study is not None:
         ready = finalists(db, wanted.study, wanted.top)
-        source = f"{wanted.top}{OF_STUDY}{wanted.study}"
+        source = CampaignSource.STUDY, {"study": wanted.study, "top": wanted.top}
         return _of_files(ready, f"{profile.name}-{wanted.study}-top{wanted.top}", source, wanted, share)
     if wanted.listed is not None:
         listed = architecture_tasks(listed_architectures(wanted.listed), seed, share)
-        source = f"{LISTED}{wanted.listed.resolve()}"
+        source = CampaignSource.LISTED, {"path": str(wanted.listed.resolve())}
         return _of_architectures(listed, f"{profile.name}-{wanted.listed.stem}", source, wanted)
     if wanted.n is None:
         raise ModelsError(
@@ -95,14 +101,17 @@ def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> C
     space = space_named(wanted.space)
     drawn_from = "" if space is AUDIO_2D else f"-{space.name}"
     drawn = sampled_tasks(wanted.n, seed, share, space)
-    return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", f"{space.name}{SAMPLED}{seed}", wanted)
+    source = CampaignSource.SAMPLED, {"space": space.name}
+    return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", source, wanted)
 
 
-def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted: MeasureRequest) -> CampaignPlan:
+def _of_architectures(
+    tasks: Sequence[TaskSpec], name: str, source: CampaignOrigin, wanted: MeasureRequest
+) -> CampaignPlan:
     return CampaignPlan(
         name=wanted.name or name,
-        source="sampled",
-        source_detail=source,
+        source=source[0],
+        source_of=source[1],
         seed=wanted.seed,
         tasks=tuple(tasks),
         own_models={},
@@ -110,12 +119,12 @@ def _of_architectures(tasks: Sequence[TaskSpec], name: str, source: str, wanted:
 
 
 def _of_files(
-    ready: Sequence[ReadyModel], name: str, source: str, wanted: MeasureRequest, share: float
+    ready: Sequence[ReadyModel], name: str, source: CampaignOrigin, wanted: MeasureRequest, share: float
 ) -> CampaignPlan:
     return CampaignPlan(
         name=wanted.name or name,
-        source="models",
-        source_detail=source,
+        source=source[0],
+        source_of=source[1],
         seed=wanted.seed,
         tasks=tuple(model_tasks(ready, wanted.seed, share)),
         own_models={model.spec.sha256: model for model in ready},

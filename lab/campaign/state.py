@@ -10,22 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from db.database import Database
-from db.queries import canary_points, incidents
+from db.queries import canary_points, crashed_models
 from db.rows import CampaignRow
-from lab.campaign.crash_attribution import PHONE_DIED
 
 
 @dataclass(frozen=True)
 class CampaignState:
-    """Of a campaign so far.
+    """What is known of a campaign so far.
 
     Attributes:
         canary_latencies_ms: of the windows that are trusted, by the canary's number.
-        deaths: details of the incidents in which the phone died under a model.
+        crashed_models: ordinals of the models under which the phone died.
     """
 
     canary_latencies_ms: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
-    deaths: tuple[str, ...] = ()
+    crashed_models: tuple[int, ...] = ()
 
 
 def state_of(db: Database, campaign: CampaignRow) -> CampaignState:
@@ -34,5 +33,5 @@ def state_of(db: Database, campaign: CampaignRow) -> CampaignState:
     for point in canary_points(db, campaign.campaign_id):
         if point.window_state == "done" and point.outcome in ("accepted", "marginal"):
             latencies_ms[point.ordinal].append(point.latency_ms)
-    deaths = tuple(i.detail for i in incidents(db, campaign.campaign_id) if i.kind == PHONE_DIED)
-    return CampaignState({canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}, deaths)
+    known = {canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}
+    return CampaignState(known, tuple(crashed_models(db, campaign.campaign_id)))

@@ -14,8 +14,7 @@ from typing import Any, get_args
 
 from db.database import Database
 from db.queries import Progress, VisitNoise, incidents, list_campaigns, progress, visit_noise
-from db.rows import CampaignRow, IncidentRow, TaskState, VisitOutcome, WindowState
-from lab.campaign.model_files import LISTED, OF_STUDY, SAMPLED
+from db.rows import CampaignRow, CampaignSource, IncidentRow, TaskState, VisitOutcome, WindowState
 from search.networks.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5
@@ -156,12 +155,14 @@ def _next_command(db: Database, campaign: CampaignRow, n_tasks: int, n_left: int
 
 def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
     """The option that says what the campaign measures."""
-    top, of_study, study = campaign.source_detail.partition(OF_STUDY)
-    if of_study:
-        return ["--study", study, "--top", top]
-    if campaign.source == "models":
-        return ["--models", campaign.source_detail]
-    if campaign.source_detail.startswith(LISTED):
-        return ["--architectures", campaign.source_detail.removeprefix(LISTED)]
-    space, drawn, _ = campaign.source_detail.partition(SAMPLED)
-    return ["--n", str(n_tasks), *(["--space", space] if drawn and space != AUDIO_2D.name else [])]
+    of = campaign.source_of
+    match campaign.source:
+        case CampaignSource.STUDY:
+            return ["--study", str(of["study"]), "--top", str(of["top"])]
+        case CampaignSource.MODELS:
+            return ["--models", str(of["folder"])]
+        case CampaignSource.LISTED:
+            return ["--architectures", str(of["path"])]
+        case CampaignSource.SAMPLED:
+            space = str(of["space"])
+            return ["--n", str(n_tasks), *(["--space", space] if space != AUDIO_2D.name else [])]

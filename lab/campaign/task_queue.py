@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from db.database import Database
-from db.rows import CampaignRow, TaskRow, TaskSpec
+from db.rows import CampaignRow, CampaignSource, TaskRow, TaskSpec
 from db.tasks import canaries, claim, peek
 from lab.campaign.model_files import ModelBuilder, ReadyModel
 from lab.campaign.tasks import arrange
@@ -21,14 +21,15 @@ class CampaignPlan:
     """What is to be measured.
 
     Attributes:
+        source, source_of: where the models come from, as `CampaignSpec` has it.
         tasks: architectures or files, and canaries.
         own_models: a user's files by hash; empty for sampled architectures.
         seed: of sampling, of weights and of the order in windows.
     """
 
     name: str
-    source: str
-    source_detail: str
+    source: CampaignSource
+    source_of: Mapping[str, Any]
     seed: int
     tasks: tuple[TaskSpec, ...]
     own_models: Mapping[str, ReadyModel]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from db.rows import EnergyRow, TaskRow, TaskSpec, TaskUpdate
+from db.rows import EnergySpec, TaskRow, TaskSpec, TaskUpdate
 from lab.campaign.model_files import ReadyModel
 from lab.profile.profile import PrecisionSection
 from search.networks.architecture import Architecture
@@ -91,14 +91,14 @@ class VisitNoiseEstimate:
     measured: bool
 
 
-def noise_estimate(sd_frac: float, n_pairs: int, precision: PrecisionSection) -> VisitNoiseEstimate:
+def noise_estimate(sd_frac: float, degrees_of_freedom: int, precision: PrecisionSection) -> VisitNoiseEstimate:
     """The noise to plan with."""
-    if n_pairs >= _PAIRS_FOR_NOISE and math.isfinite(sd_frac):
+    if degrees_of_freedom >= _PAIRS_FOR_NOISE and math.isfinite(sd_frac):
         return VisitNoiseEstimate(sd_frac, True)
     return VisitNoiseEstimate(precision.prior_visit_sd_frac, False)
 
 
-def half_width_frac(energies: Sequence[EnergyRow], noise: VisitNoiseEstimate) -> float:
+def half_width_frac(energies: Sequence[EnergySpec], noise: VisitNoiseEstimate) -> float:
     """Relative half width of the 95 % interval of a model's energy: noise between and within visits.
 
     It holds within one session of the bench: what all visits of a session share is not in it.
@@ -118,7 +118,7 @@ def visits_needed(noise: VisitNoiseEstimate, precision: PrecisionSection) -> int
 
 def decide(
     task: TaskRow,
-    energies: Sequence[EnergyRow],
+    energies: Sequence[EnergySpec],
     noise: VisitNoiseEstimate,
     precision: PrecisionSection,
     failure: str | None,

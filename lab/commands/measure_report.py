@@ -136,7 +136,7 @@ def final_report(
             "windows": dict(now.n_windows),
             "bench_s": now.bench_s,
             "useful_s": now.useful_s,
-            "visit_noise_frac": noise.sd_frac if noise.n_pairs else None,
+            "visit_noise_frac": noise.sd_frac if noise.degrees_of_freedom else None,
             "n_wider_than_asked": n_wide,
         }
         sys.stdout.write(json.dumps(summary) + "\n")
@@ -184,9 +184,10 @@ def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide:
         f"{done} of {total} architectures done, {now.n_tasks.get('failed', 0)} failed; visits: {visits or 'none'}",
         f"{now.bench_s / 3600:.2f} {kind}, {share:.0%} of them sampling inference",
     ]
-    if noise.n_pairs:
+    if noise.degrees_of_freedom:
         lines.append(
-            f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.n_pairs} pairs); ± is of the visit alone"
+            f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.degrees_of_freedom} degrees of freedom); "
+            "± is of the visit alone"
         )
     if n_wide:
         lines.append(f"{n_wide} models have a wider interval than asked for: their visits are used up")

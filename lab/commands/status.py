@@ -86,12 +86,14 @@ def _time_table(campaign: CampaignStatus) -> Table:
 
 def _figures_table(campaign: CampaignStatus) -> Table:
     noise = campaign.noise
-    known = f"{_percent(noise.sd_frac)} (standard deviation, {noise.n_pairs:,} pairs)"
+    known = f"{_percent(noise.sd_frac)} (standard deviation, {noise.degrees_of_freedom:,} degrees of freedom)"
     table = _table("", "figures")
     table.add_row("useful sampling", _percent(campaign.useful_frac))
     pace = "not known yet" if math.isnan(campaign.models_per_hour) else f"{campaign.models_per_hour:.1f} models/hour"
     table.add_row("pace", pace)
-    table.add_row("noise between visits", known if noise.n_pairs else "not known yet: no model has two visits")
+    table.add_row(
+        "noise between visits", known if noise.degrees_of_freedom else "not known yet: no model has two visits"
+    )
     table.add_row("left", f"{campaign.n_left:,} architectures, {_forecast(campaign.left_s)}")
     return table
 

@@ -28,7 +28,7 @@ from db.evidence import (
     windows_of,
 )
 from db.queries import canary_points, incidents
-from db.rows import TRUSTED_OUTCOMES, CampaignRow, IncidentRow
+from db.rows import TRUSTED_OUTCOMES, CampaignRow, IncidentKind, IncidentRow, SessionEnd
 from db.traces import load_trace
 from lab.analysis.control_charts import CanaryCharts, CanaryVisit
 from lab.analysis.gates import GATES_AT_LEAST, GATES_AT_MOST
@@ -107,7 +107,7 @@ def _complete(evidence: Evidence) -> Check:
     states = Counter(task.state for task in evidence.tasks if task.role == "architecture")
     problems = [f"{states[state]} models are {state}" for state in ("pending", "claimed") if states[state]]
     problems += [f"window {w.window_id} has no end" for w in evidence.windows if w.state == "running"]
-    problems += [f"session {s.session_id} has no end" for s in evidence.sessions if s.end_reason is None]
+    problems += [f"session {s.session_id} has no end" for s in evidence.sessions if s.end_kind is None]
     counted = Counter(visit.task_id for visit in evidence.trusted)
     problems += [
         f"task {task.task_id} is done without a result"
@@ -196,9 +196,9 @@ def _profile(evidence: Evidence) -> Check:
 
 def _settings(evidence: Evidence) -> Check:
     """The phone was given back: by the session itself, or by a later one that found what was left."""
-    given_back = [i.session_id for i in evidence.incidents if i.kind == "leftovers"]
-    kept = {i.session_id for i in evidence.incidents if i.kind == "settings_kept"}
-    kept |= {s.session_id for s in evidence.sessions if s.end_reason == "lost"}
+    given_back = [i.session_id for i in evidence.incidents if i.kind is IncidentKind.LEFTOVERS]
+    kept = {i.session_id for i in evidence.incidents if i.kind is IncidentKind.SETTINGS_KEPT}
+    kept |= {s.session_id for s in evidence.sessions if s.end_kind is SessionEnd.LOST}
     # A start that finds nothing left has proved it too: its own note would otherwise be written over.
     later = {s: any(other.session_id > s for other in evidence.sessions) for s in kept}
     open_ones = sorted(s for s in kept if not later[s] and not any(g > s for g in given_back))

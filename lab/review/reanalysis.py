@@ -19,7 +19,6 @@ from lab.analysis.energy import ANALYSIS_VERSION
 from lab.analysis.raw_window import NotARawWindow, RawWindow, unpack
 from lab.analysis.window import WindowUnusable, analyse
 from lab.campaign.provenance import this_process
-from lab.campaign.rows import energy_spec, gate_specs
 from lab.profile.profile import BenchProfile, parse_profile
 
 log = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ def _one_window(db: Database, window: StoredWindow, version: int, profile: Bench
 def _results(raw: RawWindow, profile: BenchProfile, version: int) -> list[VisitAnalysis]:
     """What today's analysis makes of each visit; of an unusable window, that all are rejected."""
     try:
-        visits = analyse(raw, profile).visits
+        visits = analyse(raw, profile, analysis_version=version).visits
     except WindowUnusable as error:
         return [
             VisitAnalysis(order_in_window=order, outcome="rejected", reason=f"window: {error}", energy=None, gates=())
@@ -103,11 +102,11 @@ def _results(raw: RawWindow, profile: BenchProfile, version: int) -> list[VisitA
         ]
     return [
         VisitAnalysis(
-            order_in_window=visit.order,
+            order_in_window=visit.order_in_window,
             outcome=visit.outcome,
             reason=visit.reason,
-            energy=energy_spec(visit, version),
-            gates=gate_specs(visit, version),
+            energy=visit.energy,
+            gates=visit.gates,
         )
         for visit in visits
     ]

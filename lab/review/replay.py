@@ -25,7 +25,7 @@ from hardware.tape.player import Player, open_player
 from hardware.tape.pushed import pushed_files, pushed_models
 from lab.campaign.model_files import ReadyModel
 from lab.campaign.recording import RecordedSession, read_session
-from lab.campaign.session import MeasuringSession
+from lab.campaign.session import SessionSetup, run_session
 from lab.errors import LabError, UsageError
 from lab.profile.profile import BenchProfile
 
@@ -161,17 +161,16 @@ def _run(
     """The session as it was, whatever it ended with; only that it is another one is an error."""
     try:
         with open_bench(profile.bench_settings(session=0), player) as bench:
-            MeasuringSession(
-                db,
-                profile,
-                campaign,
-                bench,
-                lambda: work,
-                lambda step: None,
-                lambda: False,
-                session.provenance,
-                session.history,
-            ).run()
+            setup = SessionSetup(
+                db=db,
+                profile=profile,
+                campaign=campaign,
+                bench=bench,
+                provenance=session.provenance,
+                state=session.history,
+                open_work=lambda: work,
+            )
+            run_session(setup)
     except (HardwareError, LabError, KeyboardInterrupt) as ending:
         # The session's own end: it is among the rows that are compared. A user's Ctrl-C is none.
         if isinstance(ending, KeyboardInterrupt) and not player.interrupted:

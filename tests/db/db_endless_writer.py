@@ -32,7 +32,7 @@ def write_windows(path: str, campaign_id: int) -> None:
             print("started", window_id, flush=True)
             trace = store_trace(db.files_dir, [b"%d" % window_id] * 1000)
             visits = [a_visit(task, order) for order, task in enumerate([*tasks, canary])]
-            result = a_result(visits)
+            result = a_result([*tasks, canary], visits)
             measures = replace(
                 result.measures, raw_path=trace.raw_path, raw_sha256=trace.sha256, raw_bytes=trace.raw_bytes
             )

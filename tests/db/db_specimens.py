@@ -10,6 +10,7 @@ from db.campaigns import add_tasks, ensure_campaign, set_models
 from db.database import Database
 from db.rows import (
     ArchitectureSpec,
+    CampaignSource,
     CampaignSpec,
     EnergySpec,
     GateSpec,
@@ -45,8 +46,8 @@ def a_campaign(name: str = "first", *, seed: int = 7, simulated: bool = True) ->
         name=name,
         created_utc=START_UTC,
         seed=seed,
-        source="sampled",
-        source_detail="audio",
+        source=CampaignSource.SAMPLED,
+        source_of={"space": "audio"},
         simulated=simulated,
         config={"n": 15000},
     )
@@ -116,7 +117,6 @@ def an_energy(energy_mj: float = 12.0, *, analysis_version: int = 1) -> EnergySp
 def a_visit(task: TaskRow, order: int, energy_mj: float = 12.0) -> VisitSpec:
     assert task.model is not None
     return VisitSpec(
-        task_id=task.task_id,
         order_in_window=order,
         model_sha256=task.model.sha256,
         outcome="accepted",
@@ -138,14 +138,20 @@ def a_visit(task: TaskRow, order: int, energy_mj: float = 12.0) -> VisitSpec:
     )
 
 
-def a_result(visits: Sequence[VisitSpec], *, minutes: float = 9.0) -> WindowResult:
+def a_result(tasks: Sequence[TaskRow], visits: Sequence[VisitSpec], *, minutes: float = 9.0) -> WindowResult:
     measures = WindowMeasures(
         duration_s=540.0, useful_s=400.0, push_s=20.0, settle_s=60.0, reconnect_s=50.0, other_s=10.0,
         raw_path="traces/ab/abc.zst", raw_sha256=sha256_of("trace"), raw_bytes=1_000_000,
         n_samples=2_700_000, n_dropped=0, usb_max_v=0.02,
     )  # fmt: skip
-    updates = {visit.task_id: TaskUpdate(state="done", n_wanted=1) for visit in visits}
-    return WindowResult(ended_utc=a_moment(minutes), measures=measures, visits=visits, task_updates=updates)
+    updates = {tasks[visit.order_in_window].task_id: TaskUpdate(state="done", n_wanted=1) for visit in visits}
+    return WindowResult(
+        ended_utc=a_moment(minutes),
+        measures=measures,
+        task_ids=[task.task_id for task in tasks],
+        visits=visits,
+        task_updates=updates,
+    )
 
 
 def a_started_campaign(db: Database, n_tasks: int = 6, n_canaries: int = 1) -> int:

@@ -28,7 +28,7 @@ def a_spec(gates: str = "of the session", method: int = 1) -> AnalysisSpec:
 def a_window(db: Database) -> int:
     """A window of three accepted visits of 12 mJ each."""
     _, window_id, tasks = a_running_window(db, a_started_campaign(db))
-    finish_window(db, window_id, a_result([a_visit(task, order) for order, task in enumerate(tasks)]))
+    finish_window(db, window_id, a_result(tasks, [a_visit(task, order) for order, task in enumerate(tasks)]))
     return window_id
 
 
@@ -77,7 +77,7 @@ def test_a_visit_that_measuring_rejected_can_be_a_result_of_a_later_analysis(db:
     _, window_id, tasks = a_running_window(db, a_started_campaign(db))
     visit = a_visit(tasks[0], 0)
     rejected = type(visit)(**(vars(visit) | {"outcome": "rejected", "reason": "skin: 45 degC"}))
-    finish_window(db, window_id, a_result([rejected]))
+    finish_window(db, window_id, a_result(tasks, [rejected]))
     assert energies(db) == []
     version = open_analysis(db, a_spec())
     add_analysis(db, window_id, version, [again(0, version, 12.5)])

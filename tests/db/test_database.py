@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,36 @@ from db.errors import DatabaseLocked, DiskFull, ForeignFile, NewerSchema, Transi
 from db.queries import list_campaigns
 from db.schema import SCHEMA_REVISION, VERSION_TABLE
 
-HALF_A_CAMPAIGN = "INSERT INTO campaign VALUES (1, 'half', '2026-05-04 00:00:00', 1, 'sampled', '', 1, '{}')"
+HALF_A_CAMPAIGN = "INSERT INTO campaign VALUES (1, 'half', '2026-05-04 00:00:00', 1, 'sampled', '{}', 1, '{}')"
 REPOSITORY = Path(migrate.__file__).parents[1]
 
 
 def tables_of(path: Path) -> dict[str, list[str]]:
-    """The statements that make each table and index, without the order of their lines."""
+    """The columns and constraints of each table, and each index, without their order."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {
-        name: sorted(re.sub(r"\s+", " ", line).strip(" ,") for line in sql.splitlines())
-        for name, sql in rows
-        if name != VERSION_TABLE
-    }
+    return {name: sorted(parts_of(sql)) for name, sql in rows if name != VERSION_TABLE}
+
+
+def parts_of(sql: str) -> Iterator[str]:
+    """Columns and constraints; one that was added beside its column, as SQLite must, stands as one of the table."""
+    text = re.sub(r"\s+", " ", sql).strip()
+    if not text.startswith("CREATE TABLE"):
+        yield text
+        return
+    part, depth = "", 0
+    for character in text[text.index("(") + 1 : text.rindex(")")] + ",":
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character != "," or depth:
+            part += character
+            continue
+        column, beside, constraint = part.strip().partition(" CONSTRAINT ")
+        yield column
+        if beside:
+            of_table = constraint.replace(" REFERENCES", f" FOREIGN KEY({column.split()[0]}) REFERENCES")
+            yield f"CONSTRAINT {of_table}"
+        part = ""
 
 
 def test_migrating_from_empty_gives_the_same_tables_and_constraints_as_the_models(tmp_path: Path) -> None:

@@ -36,9 +36,10 @@ def run_window(db: Database, campaign_id: int, energies_mj: list[float], canary_
     _, window_id, tasks = a_running_window(db, campaign_id, n=len(energies_mj))
     tasks.sort(key=lambda row: row.ordinal)
     visits = [a_visit(task, order, energies_mj[order]) for order, task in enumerate(tasks)]
-    visits.append(a_visit(canaries(db, campaign_id)[0], len(visits), canary_mj))
+    canary = canaries(db, campaign_id)[0]
+    visits.append(a_visit(canary, len(visits), canary_mj))
     updates = {task.task_id: AGAIN for task in tasks}
-    finish_window(db, window_id, replace(a_result(visits), task_updates=updates))
+    finish_window(db, window_id, replace(a_result([*tasks, canary], visits), task_updates=updates))
     return window_id
 
 
@@ -60,7 +61,7 @@ def test_noise_between_visits_is_the_pooled_relative_deviation(db: Database) -> 
     run_window(db, campaign_id, [10.0, 20.0, 30.0])
     run_window(db, campaign_id, [10.0 * math.exp(0.02), 20.0 * math.exp(-0.02)])
     noise = visit_noise(db, campaign_id)
-    assert noise.n_pairs == 2
+    assert noise.degrees_of_freedom == 2
     assert noise.sd_frac == pytest.approx(0.02 / math.sqrt(2))
 
 
@@ -68,7 +69,7 @@ def test_noise_of_single_visits_is_unknown(db: Database) -> None:
     campaign_id = a_started_campaign(db)
     run_window(db, campaign_id, [10.0, 20.0])
     noise = visit_noise(db, campaign_id)
-    assert noise.n_pairs == 0
+    assert noise.degrees_of_freedom == 0
     assert math.isnan(noise.sd_frac)
 
 
@@ -126,7 +127,7 @@ def test_result_rows_are_of_accepted_and_marginal_visits_only(db: Database) -> N
         judged(1, outcome="marginal", reason="warm"),
         judged(2, outcome="rejected", reason="hot", energy=an_energy(-3.0)),
     ]
-    finish_window(db, window_id, a_result(visits))
+    finish_window(db, window_id, a_result(tasks, visits))
     assert [row["outcome"] for row in result_rows(db)] == ["accepted", "marginal"]
 
 

@@ -14,13 +14,15 @@ from db.database import Database, open_database
 from db.errors import DatabaseLocked, DiskFull, Unreachable
 from db.queries import list_campaigns, progress
 from db.record_faults import N_TRANSACTIONS, RECORD_FAULTS, with_record_faults
-from db.rows import IncidentSpec
+from db.rows import IncidentKind, IncidentSpec
 from db.sessions import record_incident, start_session
 
 
 def write_until_it_fails(db: Database, n: int = 4 * N_TRANSACTIONS) -> int:
     """Incidents one by one, each a page of text; how many were committed."""
-    spec = IncidentSpec(at_utc=datetime(2026, 6, 1, tzinfo=UTC), kind="any", detail="x" * 5000, action="none")
+    spec = IncidentSpec(
+        at_utc=datetime(2026, 6, 1, tzinfo=UTC), kind=IncidentKind.OTHER, detail="x" * 5000, action="none"
+    )
     for done in range(n):
         try:
             record_incident(db, 1, spec)
@@ -53,9 +55,10 @@ def test_the_process_is_killed_at_a_commit_and_the_record_is_whole(tmp_path: Pat
         start_session(db, a_session(a_started_campaign(db, n_tasks=2)))
     code = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from pathlib import Path; from db.database import open_database; from db.record_faults import struck\n"
+        "from pathlib import Path; from db.database import open_database\n"
+        "from db.record_faults import with_record_faults\n"
         "from test_record_faults import write_until_it_fails\n"
-        "with open_database(sys.argv[1]) as db, struck(db, ['power_loss'], int(sys.argv[3])) as failing:\n"
+        "with open_database(sys.argv[1]) as db, with_record_faults(db, ['power_loss'], int(sys.argv[3])) as failing:\n"
         "    write_until_it_fails(failing)\n"
     )
     for seed in (1, 2):

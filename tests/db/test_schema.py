@@ -25,7 +25,7 @@ BROKEN_STATEMENTS = {
     "an architecture that is not there": "UPDATE task SET architecture_id = 99999",
     "two tasks in one place": "UPDATE task SET ordinal = 0",
     "two campaigns of one name": "INSERT INTO campaign SELECT 9, name, created_utc, seed, source,"
-    " source_detail, simulated, config_json FROM campaign",
+    " source_json, simulated, config_json FROM campaign",
     "a campaign of unknown source": "UPDATE campaign SET source = 'guessed'",
     "a campaign turned into a measured one under its sessions": "UPDATE campaign SET simulated = 0",
     "a session on a meter of the other kind": "UPDATE bench_session SET simulated = 0",
@@ -49,7 +49,7 @@ BROKEN_STATEMENTS = {
     "two energies of one analysis": "UPDATE energy SET visit_id = 1",
     "a gate of unknown outcome": "UPDATE gate_result SET outcome = 'maybe'",
     "two results of one gate": "UPDATE gate_result SET gate = 'align'",
-    "an incident of no session": "INSERT INTO incident VALUES (1, 999, NULL, '2026-05-04', 'k', 'd', 'a', 0)",
+    "an incident of no session": "INSERT INTO incident VALUES (1, 999, NULL, '2026-05-04', 'k', 'd', 'a', 0, NULL)",
 }
 
 
@@ -59,7 +59,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with open_database(tmp_path_factory.mktemp("filled") / "lab.db") as db:
         campaign_id = a_started_campaign(db)
         _, window_id, tasks = a_running_window(db, campaign_id)
-        finish_window(db, window_id, a_result([a_visit(task, order) for order, task in enumerate(tasks)]))
+        finish_window(db, window_id, a_result(tasks, [a_visit(task, order) for order, task in enumerate(tasks)]))
         yield db
 
 

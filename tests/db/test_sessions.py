@@ -18,7 +18,7 @@ from db.campaigns import ensure_campaign
 from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
 from db.queries import incidents, progress
-from db.rows import IncidentSpec, MeterSpec
+from db.rows import IncidentKind, IncidentSpec, MeterSpec, SessionEnd
 from db.sessions import end_session, record_incident, recover_lost, start_session
 from db.tasks import claim
 
@@ -43,7 +43,7 @@ def test_ending_a_session_gives_back_its_claims_and_loses_its_running_window(db:
     campaign_id = a_started_campaign(db)
     session_id, _, _ = a_running_window(db, campaign_id)
     for _ in range(2):
-        end_session(db, session_id, "interrupted", a_moment(3))
+        end_session(db, session_id, SessionEnd.INTERRUPTED, "interrupted", a_moment(3))
     stand = progress(db, campaign_id)
     assert stand.n_tasks == {"pending": 6}
     assert stand.n_windows == {"lost": 1}
@@ -84,7 +84,7 @@ def test_recovery_does_not_touch_another_campaign(db: Database) -> None:
 def test_an_incident_outside_a_window_is_recorded(db: Database) -> None:
     campaign_id = a_started_campaign(db)
     session_id = start_session(db, a_session(campaign_id))
-    spec = IncidentSpec(at_utc=a_moment(), kind="AdbLost", detail="gone", action="retried", lost_s=4.5)
+    spec = IncidentSpec(at_utc=a_moment(), kind=IncidentKind.ADB_LOST, detail="gone", action="retried", lost_s=4.5)
     record_incident(db, session_id, spec)
     (row,) = incidents(db, campaign_id)
     assert all(getattr(row, name) == value for name, value in vars(spec).items())
@@ -93,4 +93,4 @@ def test_an_incident_outside_a_window_is_recorded(db: Database) -> None:
 
 def test_an_unknown_session_cannot_be_ended(db: Database) -> None:
     with pytest.raises(RecordRefused):
-        end_session(db, 12, "finished", a_moment())
+        end_session(db, 12, SessionEnd.DONE, "finished", a_moment())

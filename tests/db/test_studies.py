@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from db.database import Database, open_database
 from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch, StudyUnknown
+from db.migrate import MIGRATIONS
 from db.rows import ArchitectureSpec, ModelSpec, StudySpec, TrialSpec
 from db.studies import best_trials, ensure_study, find_study, list_trials, record_trial
 
@@ -107,13 +110,13 @@ def test_an_unknown_study_is_answered_with_the_known_ones(db: Database) -> None:
 
 def test_a_database_of_the_first_schema_is_migrated_with_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "lab.db"
-    open_database(path).close()
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as tx:
+        config = Config(attributes={"connection": tx})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
         tx.execute(sa.text("INSERT INTO meter VALUES (1, 'HVPM', '1', '36', 1)"))
-        for newer in ("verdict", "analysis", "retraining", "trial", "study"):
-            tx.execute(sa.text(f"DROP TABLE {newer}"))
-        tx.execute(sa.text("UPDATE energy_lab_schema SET version_num = '0001'"))
     engine.dispose()
     with open_database(path) as database:
         record_trial(database, ensure_study(database, STUDY).study_id, a_trial(0))

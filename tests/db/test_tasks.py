@@ -23,7 +23,7 @@ from db import migrate
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database, open_database
 from db.errors import RecordRefused
-from db.rows import TaskUpdate
+from db.rows import SessionEnd, TaskUpdate
 from db.sessions import end_session, start_session
 from db.tasks import canaries, claim, peek, release
 from db.windows import finish_window
@@ -78,7 +78,7 @@ def test_processes_that_claim_at_once_never_get_the_same_task(tmp_path: Path) ->
 def test_tasks_visited_before_come_first_until_their_attempts_are_used_up(db: Database) -> None:
     campaign_id = a_started_campaign(db, n_tasks=4)
     _, window_id, tasks = a_running_window(db, campaign_id, n=3)
-    result = a_result([a_visit(tasks[2], 0)])
+    result = a_result(tasks, [a_visit(tasks[2], 2)])
     again = {tasks[2].task_id: TaskUpdate(state="pending", n_wanted=2)}
     finish_window(db, window_id, type(result)(**(vars(result) | {"task_updates": again})))
     session_id = start_session(db, a_session(campaign_id))
@@ -116,6 +116,6 @@ def test_a_session_that_has_ended_or_is_another_campaigns_claims_nothing(db: Dat
     session_id = start_session(db, a_session(campaign_id))
     with pytest.raises(RecordRefused):
         claim(db, other_id, session_id, 1, max_attempts=3)
-    end_session(db, session_id, "finished", a_moment())
+    end_session(db, session_id, SessionEnd.DONE, "finished", a_moment())
     with pytest.raises(RecordRefused):
         claim(db, campaign_id, session_id, 1, max_attempts=3)

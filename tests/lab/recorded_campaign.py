@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
 from db.rows import (
     ArchitectureSpec,
+    CampaignSource,
     CampaignSpec,
     EnergySpec,
+    IncidentKind,
     IncidentSpec,
     MeterSpec,
     ModelSpec,
@@ -45,13 +48,14 @@ def record_campaign(
     *,
     simulated: bool = True,
     params: Sequence[dict[str, Any]] = ({"width": 8},) * 4,
-    source_detail: str = "audio2d",
+    source: CampaignSource = CampaignSource.SAMPLED,
+    source_of: Mapping[str, Any] = MappingProxyType({"space": "audio2d"}),
 ) -> tuple[int, int]:
     """A campaign with a task for each dict of parameters and a session that is open: ids of campaign and session."""
     campaign = ensure_campaign(
         db,
         CampaignSpec(
-            name=name, created_utc=BEGAN_UTC, seed=7, source="sampled", source_detail=source_detail,
+            name=name, created_utc=BEGAN_UTC, seed=7, source=source, source_of=dict(source_of),
             simulated=simulated, config={},
         ),
     )  # fmt: skip
@@ -90,20 +94,26 @@ def measure_window(
     window_id = start_window(db, WindowSpec(session_id=session_id, started_utc=BEGAN_UTC, started_s=0.0))
     visits = [_visit(task, n, mj) for n, (task, mj) in enumerate(zip(tasks, energies_mj, strict=True))]
     updates = {
-        visit.task_id: TaskUpdate(state="pending" if again or visit.outcome != "accepted" else "done", n_wanted=2)
+        tasks[visit.order_in_window].task_id: TaskUpdate(
+            state="pending" if again or visit.outcome != "accepted" else "done", n_wanted=2
+        )
         for visit in visits
     }
     ended_utc = BEGAN_UTC + timedelta(minutes=9)
-    finish_window(
-        db, window_id, WindowResult(ended_utc=ended_utc, measures=MEASURES, visits=visits, task_updates=updates)
+    task_ids = [task.task_id for task in tasks]
+    result = WindowResult(
+        ended_utc=ended_utc, measures=MEASURES, task_ids=task_ids, visits=visits, task_updates=updates
     )
+    finish_window(db, window_id, result)
     return window_id
 
 
 def lose_window(db: Database, session_id: int, reason: str = "USB was lost") -> None:
     """A window that brought nothing but an incident."""
     window_id = start_window(db, WindowSpec(session_id=session_id, started_utc=BEGAN_UTC, started_s=0.0))
-    incident = IncidentSpec(at_utc=BEGAN_UTC, kind="UsbLost", detail=reason, action="measured again", lost_s=100.0)
+    incident = IncidentSpec(
+        at_utc=BEGAN_UTC, kind=IncidentKind.USB_LOST, detail=reason, action="measured again", lost_s=100.0
+    )
     fail_window(
         db, window_id, "failed", reason, BEGAN_UTC, measures=LOST_MEASURES, incidents=[incident]
     )  # fmt: skip
@@ -113,7 +123,6 @@ def _visit(task: TaskRow, order: int, energy_mj: float | None) -> VisitSpec:
     assert task.model is not None
     accepted = energy_mj is not None
     return VisitSpec(
-        task_id=task.task_id,
         order_in_window=order,
         model_sha256=task.model.sha256,
         outcome="accepted" if accepted else "rejected",

@@ -75,7 +75,7 @@ _ALL: tuple[Fault, ...] = (
         "meter",
         "unplugged",
         lasting=True,
-        shows=("incident OverCurrent",),
+        shows=("incident over_current",),
     ),
     Fault(
         "meter_unplugged",
@@ -83,8 +83,8 @@ _ALL: tuple[Fault, ...] = (
         "meter",
         "unplugged",
         shows=(
-            "incident UsbLost",
-            "incident NotCalibrated",
+            "incident usb_lost",
+            "incident not_calibrated",
         ),
     ),
     Fault(
@@ -94,8 +94,8 @@ _ALL: tuple[Fault, ...] = (
         "unplugged",
         lasting=True,
         shows=(
-            "incident UsbLost",
-            "incident MeterNotFound",
+            "incident usb_lost",
+            "incident meter_not_found",
         ),
     ),
     Fault(
@@ -103,15 +103,15 @@ _ALL: tuple[Fault, ...] = (
         "the meter sends no calibration in one recording",
         "meter",
         "sampling",
-        shows=("incident NotCalibrated",),
+        shows=("incident not_calibrated",),
     ),
-    Fault("usb_stays_on", "the phone does not follow when USB is cut", "meter", "push", shows=("incident AdbLost",)),
+    Fault("usb_stays_on", "the phone does not follow when USB is cut", "meter", "push", shows=("incident adb_lost",)),
     Fault(
         "usb_line_fed",
         "adb leaves, but the USB line keeps its voltage",
         "meter",
         "push",
-        shows=("incident PassthroughStuck",),
+        shows=("incident passthrough_stuck",),
     ),
     Fault(
         "usb_returns",
@@ -120,30 +120,32 @@ _ALL: tuple[Fault, ...] = (
         "unplugged",
         shows=(
             "incident usb_on",
-            "incident WindowUnusable",
-            "incident PassthroughStuck",
+            "incident window_unusable",
+            "incident passthrough_stuck",
         ),
     ),
     Fault(
-        "adb_gone", "the phone does not come back on adb", "adb", "plugged", lasting=True, shows=("incident AdbLost",)
+        "adb_gone", "the phone does not come back on adb", "adb", "plugged", lasting=True, shows=("incident adb_lost",)
     ),
-    Fault("adb_late", "the phone comes back on adb 65 to 110 s late", "adb", "plugged", shows=("incident AdbLost",)),
+    Fault("adb_late", "the phone comes back on adb 65 to 110 s late", "adb", "plugged", shows=("incident adb_lost",)),
     Fault(
         "adb_stuck",
         "the phone comes back as `offline` and stays so until it is reconnected",
         "adb",
         "plugged",
-        shows=("incident AdbLost",),
+        shows=("incident adb_lost",),
     ),
-    Fault("push_hangs", "a push gets no answer", "adb", "push", shows=("incident AdbLost",)),
-    Fault("adb_server_killed", "the adb server dies while USB is cut", "adb", "unplugged", shows=("incident AdbLost",)),
+    Fault("push_hangs", "a push gets no answer", "adb", "push", shows=("incident adb_lost",)),
+    Fault(
+        "adb_server_killed", "the adb server dies while USB is cut", "adb", "unplugged", shows=("incident adb_lost",)
+    ),
     Fault(
         "phone_reboots",
         "the phone restarts in the middle of a queue",
         "phone",
         "unplugged",
         shows=(
-            "incident WindowUnusable",
+            "incident window_unusable",
             "incident phone_died",
             "incident settings_lost",
         ),
@@ -163,7 +165,7 @@ _ALL: tuple[Fault, ...] = (
         shows=(
             "gate clock_locked",
             "gate skin",
-            "incident WindowUnusable",
+            "incident window_unusable",
             "incident settings_lost",
         ),
     ),
@@ -184,7 +186,7 @@ _ALL: tuple[Fault, ...] = (
             "gate bursts",
             "gate error",
             "gate trend",
-            "incident WindowUnusable",
+            "incident window_unusable",
         ),
     ),
     Fault(
@@ -195,13 +197,15 @@ _ALL: tuple[Fault, ...] = (
         shows=(
             "gate alignment",
             "gate edge",
-            "incident WindowUnusable",
+            "incident window_unusable",
         ),
     ),
     Fault(
-        "journal_cut", "the end of the phone's journal is lost", "phone", "plugged", shows=("incident WindowUnusable",)
+        "journal_cut", "the end of the phone's journal is lost", "phone", "plugged", shows=("incident window_unusable",)
     ),
-    Fault("phone_full", "the phone's storage is full for a window", "phone", "push", shows=("incident CommandFailed",)),
+    Fault(
+        "phone_full", "the phone's storage is full for a window", "phone", "push", shows=("incident command_failed",)
+    ),
     Fault("tool_crashes", "the tool dies in one run", "tool", "sampling", shows=("tool died",)),
     Fault(
         "tool_cut_short",
@@ -225,7 +229,12 @@ _ALL: tuple[Fault, ...] = (
         shows=("stop DiskFull",),
     ),
     Fault(
-        "database_locked", "another process holds the database", "host", "commit", lasting=True, shows=("stop Locked",)
+        "database_locked",
+        "another process holds the database",
+        "host",
+        "commit",
+        lasting=True,
+        shows=("stop DatabaseLocked",),
     ),
     Fault(
         "power_loss",

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from db.rows import EnergySpec
 from hardware.android.benchmark_tool import ToolResult
 from hardware.phone import RunReport
-from lab.analysis.energy import Energy, Interval, PowerMean
+from lab.analysis.energy import Interval, PowerMean
 from lab.analysis.gates import RunQuality, WindowQuality, judge, locked_frac, verdict
 from lab.profile.profile import load_profile
 
@@ -18,7 +19,19 @@ GOOD = RunQuality(
     tool=ToolResult(n_runs=2000, latency_ms=1.0, latency_sd_ms=0.004),
     measured=Interval(10.0, 12.004),
     power=PowerMean(1.4, 0.001, 9250, 20, 0, 0.001, 0.0),
-    energy=Energy(1.4, 0.62, 1.0, 1.4, 0.001, 0.78, 0.001),
+    energy=EnergySpec(
+        analysis_version=1,
+        power_w=1.4,
+        idle_power_w=0.62,
+        latency_ms=1.0,
+        energy_mj=1.4,
+        energy_se_mj=0.001,
+        dynamic_energy_mj=0.78,
+        dynamic_energy_se_mj=0.001,
+        n_samples=9250,
+        n_segments=20,
+        n_segments_trimmed=0,
+    ),
     edge_ms=6.0,
     usb_on_frac=0.0,
     sag_v=0.013,
@@ -50,7 +63,7 @@ def test_a_good_run_passes_every_gate() -> None:
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_a_broken_run_is_rejected_by_its_gate_alone(name: str) -> None:
     gates = judge(ALIGNED, BROKEN[name], PROFILE)
-    assert [gate.name for gate in gates if gate.outcome == "reject"] == [name]
+    assert [gate.gate for gate in gates if gate.outcome == "reject"] == [name]
     outcome, reason = verdict(gates)
     assert outcome == "rejected"
     assert reason is not None

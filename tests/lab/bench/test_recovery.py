@@ -35,7 +35,7 @@ def test_a_meter_that_comes_back_is_opened_anew_and_the_campaign_goes_on(bench: 
     bench.during_window(1, lambda: unplug_for(bench, 40.0))
     bench.measure()
     assert bench.tasks == {"done": 3}
-    assert bench.incidents == [("UsbLost", "measured again"), ("UsbLost", "the meter was opened anew")]
+    assert bench.incidents == [("usb_lost", "measured again"), ("usb_lost", "the meter was opened anew")]
     assert bench.phone_state() == before
 
 
@@ -44,7 +44,7 @@ def test_a_meter_that_stays_away_stops_the_campaign_for_a_person(bench: Troubled
     with pytest.raises(MeterNotFound) as raised:
         bench.measure()
     assert "cable" in raised.value.hint
-    assert ("MeterNotFound", "stopped for a user") in bench.incidents
+    assert ("meter_not_found", "stopped for a user") in bench.incidents
 
 
 def test_a_meter_that_comes_back_with_its_output_off_is_not_switched_on_by_itself(bench: TroubledBench) -> None:
@@ -62,7 +62,7 @@ def test_a_phone_that_adb_holds_for_offline_is_reconnected(bench: TroubledBench)
     bench.during_window(1, lambda: setattr(bench.sim.phone, "adb_stuck", True))
     bench.measure()
     assert bench.tasks == {"done": 3}
-    assert bench.incidents == [("AdbLost", "USB off and on, adb reconnected")]
+    assert bench.incidents == [("adb_lost", "USB off and on, adb reconnected")]
     assert "listed as offline" in details(bench)[0]
 
 

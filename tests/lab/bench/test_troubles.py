@@ -53,7 +53,7 @@ def test_a_meter_that_is_unplugged_in_a_window_stops_the_campaign(bench: Trouble
     assert raised.value.hint
     assert bench.tasks == {"pending": 3}
     assert bench.windows[0][0] == "failed"
-    assert bench.incidents[0] == ("UsbLost", "measured again")
+    assert bench.incidents[0] == ("usb_lost", "measured again")
     completes(bench, before)
     assert ("leftovers", "given back") in bench.incidents
 
@@ -100,7 +100,7 @@ def test_a_phone_that_does_not_come_back_at_once_gets_usb_off_and_on(bench: Trou
     bench.measure()
     assert len(n_passed) >= 2
     assert bench.tasks == {"done": 3}
-    assert bench.incidents == [("AdbLost", "USB off and on")]
+    assert bench.incidents == [("adb_lost", "USB off and on")]
     assert bench.phone_state() == before
 
 
@@ -112,8 +112,8 @@ def test_a_phone_that_does_not_come_back_stops_the_campaign_and_is_given_back_la
     assert "cable" in raised.value.hint
     assert bench.tasks == {"pending": 3}
     assert bench.incidents == [
-        ("AdbLost", "measured again"),
-        ("AdbLost", "stopped"),
+        ("adb_lost", "measured again"),
+        ("adb_lost", "stopped"),
         ("settings_kept", "the next start gives them back first"),
     ]
     completes(bench, before)
@@ -126,7 +126,7 @@ def test_usb_that_stays_on_although_the_meter_took_the_command_points_at_the_cab
     with pytest.raises(CampaignStopped, match="still connected") as raised:
         bench.measure()
     assert "in the meter's USB port" in raised.value.hint
-    assert [kind for kind, _ in bench.incidents] == ["AdbLost"] * 3
+    assert [kind for kind, _ in bench.incidents] == ["adb_lost"] * 3
     assert bench.tasks == {"pending": 3}
     assert bench.phone_state() == before
     assert bench.sim.phone.wake_locks == set()
@@ -145,7 +145,7 @@ def test_a_voltage_that_stays_on_the_usb_line_is_seen_by_the_meter(bench: Troubl
     with pytest.raises(CampaignStopped, match="USB channel still shows 5") as raised:
         bench.measure()
     assert "passthrough" in raised.value.hint
-    assert [kind for kind, _ in bench.incidents] == ["PassthroughStuck"] * 3
+    assert [kind for kind, _ in bench.incidents] == ["passthrough_stuck"] * 3
     assert bench.visits == []
     completes(bench, before)
 
@@ -155,7 +155,7 @@ def test_a_single_failed_window_is_measured_again_by_the_same_start(bench: Troub
     bench.on_usb = lambda connected: connected or bench.n_cuts > 1
     bench.measure()
     assert [state for state, _ in bench.windows] == ["failed", "done"]
-    assert bench.incidents == [("AdbLost", "measured again")]
+    assert bench.incidents == [("adb_lost", "measured again")]
     assert bench.tasks == {"done": 3}
     assert bench.phone_state() == before
 
@@ -177,7 +177,7 @@ def test_a_full_phone_fails_the_window_and_says_so(bench: TroubledBench, when: s
     with pytest.raises(CampaignStopped, match="No space left on device") as raised:
         bench.measure()
     assert raised.value.hint
-    assert {kind for kind, _ in bench.incidents} == {"CommandFailed"}
+    assert {kind for kind, _ in bench.incidents} == {"command_failed"}
     assert bench.tasks == {"pending": 3}
     assert bench.phone_state() == before
     files.capacity_bytes = 40_000_000_000
@@ -311,7 +311,7 @@ def test_a_disk_that_is_full_stops_with_what_to_do_and_nothing_is_lost(
         raise DiskFull("lab.db.files/traces has no room left", "make room, then run the same command again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("lab.campaign.session.store_trace", full)
+        patched.setattr("lab.campaign.window_record.store_trace", full)
         with pytest.raises(DiskFull) as raised:
             bench.measure()
     assert "make room" in raised.value.hint

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from db.rows import EnergyRow, TaskRow
+from db.rows import EnergySpec, TaskRow
 from lab.campaign.tasks import arrange, canary_tasks, decide, half_width_frac, noise_estimate, sampled_tasks
 from lab.profile.profile import PrecisionSection
 
@@ -12,11 +12,10 @@ PRECISION = PrecisionSection()
 NOISE = noise_estimate(math.nan, 0, PRECISION)
 
 
-def energy(energy_mj: float = 1.3, se_mj: float = 0.001) -> EnergyRow:
-    return EnergyRow(
+def energy(energy_mj: float = 1.3, se_mj: float = 0.001) -> EnergySpec:
+    return EnergySpec(
         analysis_version=1, power_w=1.3, idle_power_w=0.6, latency_ms=1.0, energy_mj=energy_mj, energy_se_mj=se_mj,
         dynamic_energy_mj=0.7, dynamic_energy_se_mj=se_mj, n_samples=9000, n_segments=20, n_segments_trimmed=0,
-        task_id=1, visit_id=1, window_id=1, session_id=1, outcome="accepted",
     )  # fmt: skip
 
 

@@ -50,14 +50,14 @@ def test_filters_choose(record: Path) -> None:
     assert details("--campaign", "first") == ["USB was lost in first"]
     assert details("--last", "1") == ["USB was lost once more"]
     assert details("--session", "1") == ["USB was lost in first"]
-    assert len(details("--kind", "UsbLost")) == 3
+    assert len(details("--kind", "usb_lost")) == 3
 
 
 @pytest.mark.parametrize("arguments", [["--campaign", "third"], ["--kind", "Nothing"]])
 def test_what_is_not_there_is_said_with_what_is(record: Path, arguments: list[str]) -> None:
     done = ask("--db", str(record), *arguments)
     assert isinstance(done.exception, UsageError)
-    assert "first" in done.exception.hint or "UsbLost" in done.exception.hint
+    assert "first" in done.exception.hint or "usb_lost" in done.exception.hint
 
 
 def test_a_quiet_campaign_has_none(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_nothing_measured_gives_no_pace_no_share_and_no_noise(db: Database) -> N
     assert math.isnan(found.useful_frac)
     assert math.isnan(found.models_per_hour)
     assert math.isnan(found.left_s)
-    assert found.noise.n_pairs == 0
+    assert found.noise.degrees_of_freedom == 0
 
 
 def test_the_noise_between_visits_comes_with_the_number_of_pairs(db: Database) -> None:
@@ -81,7 +81,7 @@ def test_the_noise_between_visits_comes_with_the_number_of_pairs(db: Database) -
     measure_window(db, campaign_id, session_id, [10.0, 20.0], again=True)
     measure_window(db, campaign_id, session_id, [10.1, 20.2])
     (found,) = read_status(db)
-    assert found.noise.n_pairs == 2
+    assert found.noise.degrees_of_freedom == 2
     assert found.noise.sd_frac == pytest.approx(math.log(1.01) / math.sqrt(2))
 
 
@@ -104,11 +104,9 @@ def test_a_campaign_with_work_left_is_to_be_measured_on(db: Database) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("detail", "words"), [("audio1d, uniform, seed 7", ["--space", "audio1d"]), ("audio2d, uniform, seed 7", [])]
-)
-def test_the_next_command_names_the_space_that_is_not_the_default(db: Database, detail: str, words: list[str]) -> None:
-    record_campaign(db, source_detail=detail)
+@pytest.mark.parametrize(("space", "words"), [("audio1d", ["--space", "audio1d"]), ("audio2d", [])])
+def test_the_next_command_names_the_space_that_is_not_the_default(db: Database, space: str, words: list[str]) -> None:
+    record_campaign(db, source_of={"space": space})
     (found,) = read_status(db)
     assert shlex.split(found.next_command)[10:-2] == words
 
@@ -152,7 +150,7 @@ def test_json_has_null_where_a_figure_is_not_known(db: Database) -> None:
     (found,) = answer["campaigns"]
     assert found["simulated"] is True
     assert found["useful_frac"] is None
-    assert found["noise"] == {"sd_frac": None, "n_pairs": 0}
+    assert found["noise"] == {"sd_frac": None, "degrees_of_freedom": 0}
     assert found["created_utc"] == "2026-06-01T07:00:00+00:00"
 
 

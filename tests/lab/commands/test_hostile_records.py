@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from db.database import open_database
 from db.errors import DbError
-from db.rows import IncidentSpec
+from db.rows import CampaignSource, IncidentKind, IncidentSpec
 from db.sessions import record_incident
 from db.traces import store_trace
 from lab.cli import app, register
@@ -60,7 +60,9 @@ def hostile(tmp_path: Path) -> Path:
     """A campaign in which every text that reaches a user or a path is hostile."""
     path = tmp_path / "stranger.db"
     with open_database(path) as db:
-        campaign_id, session_id = record_campaign(db, ESCAPES, source_detail="listed in $(reboot); rm -rf /")
+        campaign_id, session_id = record_campaign(
+            db, ESCAPES, source=CampaignSource.LISTED, source_of={"path": "$(reboot); rm -rf /"}
+        )
         measure_window(db, campaign_id, session_id, [1.0, 2.0, None])
         store_trace(db.files_dir, [b"whatever"])
     (tmp_path / "secret").write_bytes(b"of no concern to strangers")
@@ -102,6 +104,6 @@ def test_a_trace_outside_the_folder_of_the_record_is_not_read(hostile: Path) -> 
 
 
 def test_a_trigger_that_loads_a_library_loads_none(hostile: Path) -> None:
-    incident = IncidentSpec(at_utc=BEGAN_UTC, kind="any", detail="", action="")
+    incident = IncidentSpec(at_utc=BEGAN_UTC, kind=IncidentKind.OTHER, detail="", action="")
     with watched(), open_database(hostile) as db, pytest.raises(DbError, match=r"load_extension|not authorized"):
         record_incident(db, 1, incident)

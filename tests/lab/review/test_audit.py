@@ -119,7 +119,11 @@ TAMPERING = {
         "UPDATE bench_session SET profile_toml = profile_toml || '# x'",
         "not that of its hash",
     ),
-    "a session that died": ("settings", "UPDATE bench_session SET end_reason = 'lost'", "without giving"),
+    "a session that died": (
+        "settings",
+        "UPDATE bench_session SET end_reason = 'lost', end_kind = 'lost'",
+        "without giving",
+    ),
     "a gate beyond its limit": (
         "gates",
         "UPDATE gate_result SET value = 99 WHERE gate = 'alignment' AND visit_id = 2",

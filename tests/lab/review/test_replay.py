@@ -51,7 +51,7 @@ def test_every_row_of_a_recorded_session_comes_again(name: str, tmp_path: Path) 
 def test_the_troubled_session_has_its_troubles_again(tmp_path: Path) -> None:
     rows = replayed(FOLDER / "troubled.labrec", tmp_path).rows
     assert [window["state"] for window in rows["window"]][:2] == ["done", "failed"]
-    assert "UsbLost" in {incident["kind"] for incident in rows["incident"]}
+    assert "usb_lost" in {incident["kind"] for incident in rows["incident"]}
     assert next(v["reason"] for v in rows["visit"] if v["outcome"] == "rejected").startswith("dropped")
     assert rows["session"][0]["end_reason"] != "done"
 

@@ -53,8 +53,8 @@ def test_a_meter_opened_anew_and_a_server_started_anew_are_replayed_bit_for_bit(
     played = replayed(file, tmp_path)
     assert compare(played.recorded.rows, played.rows).differences == ()
     told = {incident["kind"]: incident["action"] for incident in played.rows["incident"]}
-    assert "adb server restarted" in told["AdbLost"]
-    assert "opened anew" in told["UsbLost"] or "measured again" in told["UsbLost"]
+    assert "adb server restarted" in told["adb_lost"]
+    assert "opened anew" in told["usb_lost"] or "measured again" in told["usb_lost"]
 
 
 def test_a_later_start_is_replayed_with_what_the_earlier_one_left_to_know(recorded: Path, tmp_path: Path) -> None:
