@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from db.campaigns import campaign_row
 from db.database import Database
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
+from db.naming import check_campaign
 from db.rows import CampaignRow, EnergySpec, GateSpec, VisitOutcome, fields_of
 from db.schema import (
     AnalysisTable,
@@ -128,8 +129,10 @@ def windows_to_analyse(db: Database, version: int, campaign: str | None = None) 
     Quarantined and failed windows are left out: what they held was measured again.
 
     Raises:
-        RecordRefused: no campaign of that name.
+        CampaignUnknown: no campaign of that name.
     """
+    if campaign is not None:
+        check_campaign(db, campaign)
     dealt_with = exists().where(VerdictTable.visit_id == VisitTable.id, VerdictTable.analysis_version == version)
     statement = (
         select(WindowTable, BenchSessionTable.profile_toml, CampaignTable, VisitTable.order_in_window)
@@ -141,7 +144,7 @@ def windows_to_analyse(db: Database, version: int, campaign: str | None = None) 
     )
     with db.read() as tx:
         if campaign is not None:
-            statement = statement.where(CampaignTable.name == _known(tx, campaign, db.shown))
+            statement = statement.where(CampaignTable.name == campaign)
         found = dict[int, StoredWindow]()
         for window, profile_toml, stored, order in tx.execute(statement):
             assert window.raw_path is not None
@@ -152,13 +155,6 @@ def windows_to_analyse(db: Database, version: int, campaign: str | None = None) 
                 raw_path=window.raw_path, raw_sha256=window.raw_sha256, orders=(*orders, order),
             )  # fmt: skip
         return list(found.values())
-
-
-def _known(tx: Session, campaign: str, shown: str) -> str:
-    names = list(tx.scalars(select(CampaignTable.name).order_by(CampaignTable.name)))
-    if campaign not in names:
-        raise RecordRefused(f"{shown} has no campaign {campaign}", f"it has: {', '.join(names) or 'none'}")
-    return campaign
 
 
 def add_analysis(db: Database, window_id: int, version: int, results: Sequence[VisitAnalysis]) -> None:

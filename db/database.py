@@ -109,18 +109,17 @@ def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: fl
         Locked, DiskFull: while migrating.
     """
     shown = str(target)
-    with translated(shown):
-        url = make_url(shown) if "://" in shown else URL.create("sqlite", database=str(Path(shown).expanduser()))
+    url = _url_of(shown)
     shown = url.render_as_string(hide_password=True) if "://" in shown else shown
     is_sqlite = url.get_backend_name() == "sqlite"
-    file = Path(url.database).absolute() if is_sqlite and url.database else None
+    file = _file_of(url)
     if file is not None:
         _check_place(file, create)
     with translated(shown):
         engine = _sqlite_engine(url, busy_timeout_s) if is_sqlite else create_engine(url)
     database = Database(
         shown=shown,
-        files_dir=Path("lab.files") if file is None else file.with_name(file.name + ".files"),
+        files_dir=files_dir_of(target),
         _reader=engine.execution_options(lab_begin="BEGIN"),
         _writer=engine.execution_options(lab_begin="BEGIN IMMEDIATE"),
     )
@@ -147,6 +146,25 @@ def _check_place(file: Path, create: bool) -> None:
         raise Unreachable(f"there is no folder {file.parent}", PERMISSION_HINT)
     if not create and not file.exists():
         raise Unreachable(f"there is no database {file}", "check the path; `lab measure` creates a database")
+
+
+def files_dir_of(target: str | Path) -> Path:
+    """Where the large files of the record at a path or SQLAlchemy URL are; nothing is opened or made.
+
+    Raises:
+        Unreachable: no address of a database.
+    """
+    file = _file_of(_url_of(str(target)))
+    return Path("lab.files") if file is None else file.with_name(file.name + ".files")
+
+
+def _url_of(target: str) -> URL:
+    with translated(target):
+        return make_url(target) if "://" in target else URL.create("sqlite", database=str(Path(target).expanduser()))
+
+
+def _file_of(url: URL) -> Path | None:
+    return Path(url.database).absolute() if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _prepare(database: Database, engine: Engine, create: bool) -> None:

@@ -10,6 +10,7 @@
         ├── DiskFull           no room for the database or a trace
         ├── NamedWrongly       wrong usage: the record is sound, but not what the user takes it for
         │   ├── CampaignMismatch   a campaign of that name exists and is another one
+        │   ├── CampaignUnknown    no campaign of that name
         │   ├── StudyMismatch      a study of that name exists and has other settings
         │   └── StudyUnknown       no study of that name
         ├── RecordRefused      unknown id, wrong state, broken constraint
@@ -69,6 +70,10 @@ class NamedWrongly(StableDbError):
 
 class CampaignMismatch(NamedWrongly):
     """A campaign of this name exists and is a different one (seed, source, simulated, or its tasks)."""
+
+
+class CampaignUnknown(NamedWrongly):
+    """The record has no campaign of this name."""
 
 
 class StudyMismatch(NamedWrongly):

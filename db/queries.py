@@ -9,8 +9,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from db.campaigns import campaign_row
 from db.database import Database, in_batches
@@ -28,11 +28,13 @@ from db.rows import (
     WindowState,
 )
 from db.schema import (
+    ArchitectureTable,
     BenchSessionTable,
     CampaignTable,
     EnergyTable,
     IncidentTable,
     MeterTable,
+    ModelFileTable,
     PhoneTable,
     TaskTable,
     VisitTable,
@@ -249,6 +251,58 @@ def crashed_models(db: Database, campaign_id: int) -> list[int]:
     )
     with db.read() as tx:
         return list(tx.scalars(statement))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWithoutResult:
+    """An architecture or file that was visited, or given up, and has no accepted or marginal visit.
+
+    `name` is the file's, or the architecture's text; `outcome` is `failed` for one that was given up, else that of its
+    last visit; `reason` goes with it; `n_visits` are recorded.
+    """
+
+    name: str
+    outcome: str
+    reason: str
+    n_visits: int
+
+
+def without_result(db: Database, campaign_id: int) -> list[ModelWithoutResult]:
+    """What a campaign has tried and has no result for, by ordinal, each with the reason."""
+    other = aliased(VisitTable)
+    trusted = exists().where(other.task_id == TaskTable.id, other.outcome.in_(TRUSTED_OUTCOMES))
+    statement = (
+        select(
+            TaskTable.id,
+            TaskTable.state,
+            TaskTable.failure,
+            ArchitectureTable.text,
+            ModelFileTable.name,
+            VisitTable.outcome,
+            VisitTable.reason,
+        )
+        .outerjoin(VisitTable, VisitTable.task_id == TaskTable.id)
+        .outerjoin(ArchitectureTable, ArchitectureTable.id == TaskTable.architecture_id)
+        .outerjoin(ModelFileTable, ModelFileTable.id == TaskTable.model_file_id)
+        .where(TaskTable.campaign_id == campaign_id, TaskTable.role == "architecture", ~trusted)
+        .where((TaskTable.state == "failed") | VisitTable.id.is_not(None))
+        .order_by(TaskTable.ordinal, VisitTable.id)
+    )
+    found = []
+    with db.read() as tx:
+        for _, visits in groupby(tx.execute(statement), key=lambda row: row[0]):
+            rows = list(visits)
+            _, state, failure, text, name, outcome, reason = rows[-1]
+            given_up = state == "failed"
+            found.append(
+                ModelWithoutResult(
+                    name=text or name or "",
+                    outcome="failed" if given_up else outcome,
+                    reason=(failure if given_up else reason) or "",
+                    n_visits=sum(row[5] is not None for row in rows),
+                )
+            )
+    return found
 
 
 def progress(db: Database, campaign_id: int) -> Progress:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from db.database import Database
-from db.errors import RecordRefused
+from db.naming import check_campaign
 from db.rows import TRUSTED_OUTCOMES, TaskRole
 from db.schema import (
     ArchitectureTable,
@@ -97,17 +97,15 @@ def result_rows(
         roles: canaries are left out unless asked for: they would outweigh all else in a fit.
 
     Raises:
-        RecordRefused: no campaign of that name.
+        CampaignUnknown: no campaign of that name.
     """
+    if campaign is not None:
+        check_campaign(db, campaign)
     with db.read() as tx:
         statement = _statement(db.analysis_version).where(
             _COLUMNS["outcome"].in_(TRUSTED_OUTCOMES), WindowTable.state == "done", TaskTable.role.in_(roles)
         )
         if campaign is not None:
-            names = list(tx.scalars(select(CampaignTable.name).order_by(CampaignTable.name)))
-            if campaign not in names:
-                hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `lab measure`"
-                raise RecordRefused(f"{db.shown} has no campaign {campaign}", hint)
             statement = statement.where(CampaignTable.name == campaign)
         for row in tx.execute(statement.execution_options(yield_per=1000)):
             *values, params = row

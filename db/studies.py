@@ -14,6 +14,7 @@ from sqlalchemy import Select, select
 from db.database import Database
 from db.errors import RecordRefused, StudyMismatch, StudyUnknown
 from db.faults import REFUSED_HINT
+from db.naming import there_is
 from db.networks import store_architectures, store_models
 from db.rows import ArchitectureSpec, ModelSpec, StudyRow, StudySpec, TrialSpec, fields_of
 from db.schema import ArchitectureTable, ModelFileTable, StudyTable, TrialTable
@@ -62,8 +63,7 @@ def find_study(db: Database, name: str) -> StudyRow:
         if stored is not None:
             return _study_row(stored)
         names = list(tx.scalars(select(StudyTable.name).order_by(StudyTable.name)))
-    hint = f"it has: {', '.join(names)}" if names else "it has none yet: start with `search run`"
-    raise StudyUnknown(f"{db.shown} has no study {name}", hint)
+    raise StudyUnknown(f"{db.shown} has no study {name}", there_is(name, names, "start with `search run`"))
 
 
 def record_trial(db: Database, study_id: int, spec: TrialSpec) -> None:

@@ -37,16 +37,22 @@ def default_sizes(n_architectures: int) -> list[int]:
 
 
 def learning_curve(
-    recipe: str, train: Measurements, test: Measurements, seed: int, n_jobs: int = 1, sizes: Sequence[int] | None = None
+    recipe: str,
+    schema: FeatureSchema,
+    train: Measurements,
+    test: Measurements,
+    seed: int,
+    n_jobs: int = 1,
+    sizes: Sequence[int] | None = None,
 ) -> list[CurvePoint]:
     """Metrics on `test` of models fitted to random draws of the training architectures.
 
     Args:
+        schema: of the rows of both sides: a category may have fallen to one side alone.
         sizes: in architectures; `default_sizes` if None. Three draws each below 3,000, else one.
     """
-    schema = FeatureSchema.of(train.features)
     points = []
-    for size in sizes or default_sizes(train.n_architectures):
+    for size in default_sizes(train.n_architectures) if sizes is None else sizes:
         draws = 1 if size >= min(train.n_architectures, _ONE_DRAW_FROM) else _DRAWS
         scores = []
         for draw in range(draws):

@@ -64,19 +64,21 @@ def evaluate_fitter(name: str, fit: Fitter, rows: Measurements, seed: int) -> Ev
     """Evaluates whatever can be fitted to rows; all must have a target."""
     split = held_out(rows.groups, seed)
     train, test = rows.take(split.train), rows.take(split.test)
-    out_of_fold = np.empty(train.n_rows)
+    out_of_fold, outside = np.empty(train.n_rows), np.zeros(train.n_rows, np.bool_)
     scores = []
     for fold in grouped_folds(train.groups, seed):
-        tested = train.take(fold.test)
-        out_of_fold[fold.test] = fit(train.take(fold.train)).expected(tested.features)
+        seen, tested = train.take(fold.train), train.take(fold.test)
+        out_of_fold[fold.test] = fit(seen).expected(tested.features)
+        outside[fold.test] = FeatureSchema.of(seen.features).outside(tested.features)
         scores.append(score(tested.values, out_of_fold[fold.test]))
-    band = calibrate(train.values, out_of_fold)
+    band = calibrate(train.values, out_of_fold, outside=outside)
     model = fit(train)
     predicted = model.expected(test.features)
+    test_outside = FeatureSchema.of(train.features).outside(test.features)
     return Evaluation(
         recipe=name, folds=spread(scores), test=score(test.values, predicted),
         noise=visit_noise(rows.values, rows.groups), band=band,
-        coverage=coverage(band, test.values, predicted), split=split, model=model, predicted=predicted,
+        coverage=coverage(band, test.values, predicted, test_outside), split=split, model=model, predicted=predicted,
     )  # fmt: skip
 
 

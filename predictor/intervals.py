@@ -14,10 +14,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictor.table import Floats
 
 LEVEL = 0.90
+
+OUTSIDE_FACTOR = 2.0
+"""By how much the interval is widened outside what was measured, where too few folds have shown it."""
+
+_FEWEST_OUTSIDE = 10
 
 
 @dataclass(frozen=True)
@@ -29,16 +35,27 @@ class ConformalBand:
         relative: whether the target is positive throughout, so that errors can be relative.
         half_width: a fraction of the prediction if relative, else in the target's unit.
         n_rows: errors that it rests on.
+        outside_factor: half widths are this many times as large for rows outside what was measured.
+        n_outside: errors that this factor rests on; 0: it is OUTSIDE_FACTOR, and rests on none.
     """
 
     level: float
     relative: bool
     half_width: float
     n_rows: int
+    outside_factor: float = OUTSIDE_FACTOR
+    n_outside: int = 0
 
-    def around(self, predicted: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper ends, (n,) each."""
+    def around(self, predicted: Floats, outside: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
+        """Lower and upper ends, (n,) each.
+
+        Args:
+            predicted: (n,).
+            outside: (n,) rows with a number or a category beyond what was measured; None: there are none.
+        """
         half = self.half_width * np.abs(predicted) if self.relative else np.full_like(predicted, self.half_width)
+        if outside is not None:
+            half = np.where(outside, self.outside_factor * half, half)
         return predicted - half, predicted + half
 
 
@@ -58,24 +75,41 @@ class Coverage:
     thirds_frac: tuple[float, float, float]
 
 
-def calibrate(measured: Floats, predicted: Floats, level: float = LEVEL) -> ConformalBand:
+def calibrate(
+    measured: Floats, predicted: Floats, level: float = LEVEL, outside: NDArray[np.bool_] | None = None
+) -> ConformalBand:
     """The band that out-of-fold errors ask for.
+
+    Rows outside what their own fold had seen say how much wider it must be there: the quantile of their errors, or
+    OUTSIDE_FACTOR while they are fewer than ten; never narrower than elsewhere.
 
     Args:
         measured: (n,) visits.
         predicted: (n,) by models that did not see these architectures.
         level: share of future visits to be covered.
+        outside: (n,) rows beyond what the model that predicted them had seen.
     """
     relative = bool(np.all(measured > 0) and np.all(predicted > 0))
     errors = np.abs(measured - predicted) / (predicted if relative else 1.0)
+    half_width = _quantile(errors, level)
+    beyond = errors[outside] if outside is not None else errors[:0]
+    if len(beyond) < _FEWEST_OUTSIDE or half_width == 0:
+        return ConformalBand(level, relative, half_width, len(errors))
+    factor = max(1.0, _quantile(beyond, level) / half_width)
+    return ConformalBand(level, relative, half_width, len(errors), factor, len(beyond))
+
+
+def _quantile(errors: Floats, level: float) -> float:
     # The (n + 1)-th of n errors is infinite: few rows cannot promise a high level.
     rank = min(len(errors), math.ceil((len(errors) + 1) * level))
-    return ConformalBand(level, relative, float(np.sort(errors)[rank - 1]), len(errors))
+    return float(np.sort(errors)[rank - 1])
 
 
-def coverage(band: ConformalBand, measured: Floats, predicted: Floats) -> Coverage:
-    """The share of visits inside their band."""
-    low, high = band.around(predicted)
+def coverage(
+    band: ConformalBand, measured: Floats, predicted: Floats, outside: NDArray[np.bool_] | None = None
+) -> Coverage:
+    """The share of visits inside their band; `outside` as in `ConformalBand.around`."""
+    low, high = band.around(predicted, outside)
     inside = (low <= measured) & (measured <= high)
     parts = np.array_split(inside[np.argsort(predicted, kind="stable")], 3)
     thirds = [float(part.mean()) if len(part) else math.nan for part in parts]

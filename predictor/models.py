@@ -81,7 +81,7 @@ def predict_with(pipeline: Any, matrix: Matrix) -> Floats:
 
 
 def _encoded(encoder: Any, matrix: Matrix) -> Matrix:
-    """What the fitted `_encoder` makes of a matrix whose categories are all known, as those of a schema are."""
+    """What the fitted `_encoder` makes of a matrix; a category not seen in training is zero everywhere."""
     from sklearn.preprocessing import OneHotEncoder
 
     parts = []
@@ -114,7 +114,7 @@ def _encoder(schema: FeatureSchema, *, scaled: bool) -> Any:
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     levels = [np.arange(len(schema.columns[place].levels), dtype=np.float32) for place in schema.categorical]
-    one_hot = OneHotEncoder(categories=levels, handle_unknown="error", sparse_output=False, dtype=np.float32)
+    one_hot = OneHotEncoder(categories=levels, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
     numbers = StandardScaler() if scaled else "passthrough"
     parts = [("categories", one_hot, schema.categorical), ("numbers", numbers, schema.numeric)]
     return ColumnTransformer([part for part in parts if part[2]])

@@ -27,7 +27,8 @@ class Prediction:
     Attributes:
         values: what one visit is expected to give.
         low, high: ends of the interval that holds the next visit with the band's level.
-        outside: rows with a number beyond what was seen in training: the interval does not hold for them.
+        outside: rows with a number or a category beyond what was seen in training: extrapolated, with an interval
+            that is wider by the band's factor.
     """
 
     target: Target
@@ -94,13 +95,16 @@ class FittedModel:
     pipeline: Any
     power: PowerModel | None = None
 
-    def expected(self, table: FeatureTable) -> Floats:
+    def expected(self, table: FeatureTable, *, unseen: bool = False) -> Floats:
         """What it gives for the rows of a table: (n,), without an interval.
+
+        Args:
+            unseen: categories that were never measured are allowed: what the other columns say is given.
 
         Raises:
             BadTable: a column is missing, a value is missing, or a category was never measured.
         """
-        predicted = predict_with(self.pipeline, self.schema.encode(table))
+        predicted = predict_with(self.pipeline, self.schema.encode(table, unseen=unseen))
         return predicted if self.power is None else self.power.energies(predicted, table)
 
 
@@ -120,15 +124,20 @@ class Predictor:
     target: Target
     simulated: bool
 
-    def predict(self, table: FeatureTable) -> Prediction:
+    def predict(self, table: FeatureTable, *, unseen: bool = False) -> Prediction:
         """Predictions with intervals for all rows of a table, which may have further columns.
+
+        Args:
+            unseen: categories that were never measured are allowed, and their rows are `outside`. For architectures
+                of a space, whose categories are known to be right; in another table one may be a slip of the pen.
 
         Raises:
             BadTable: a column is missing, a value is missing, or a category was never measured.
         """
-        values = self.model.expected(table)
-        low, high = self.band.around(values)
-        return Prediction(self.target, values, low, high, self.model.schema.outside(table))
+        values = self.model.expected(table, unseen=unseen)
+        outside = self.model.schema.outside(table)
+        low, high = self.band.around(values, outside)
+        return Prediction(self.target, values, low, high, outside)
 
 
 def fit_model(recipe: str, schema: FeatureSchema, rows: Measurements, seed: int, n_jobs: int = 1) -> FittedModel:

@@ -97,7 +97,7 @@ def _plain_report(rows: Measurements, plan: FitPlan) -> FitReport:
     train, test = rows.take(evaluation.split.train), rows.take(evaluation.split.test)
     # The last point, that of all training rows, is the evaluation itself.
     sizes = default_sizes(train.n_architectures)[:-1]
-    curve = learning_curve(plan.recipe, train, test, plan.seed, plan.n_jobs, sizes)
+    curve = learning_curve(plan.recipe, evaluation.model.schema, train, test, plan.seed, plan.n_jobs, sizes)
     whole = CurvePoint(train.n_architectures, spread([evaluation.test]))
     return FitReport(
         plan=plan, rows=rows, used=rows, evaluation=evaluation,

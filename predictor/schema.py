@@ -19,6 +19,9 @@ from predictor.table import FeatureTable, check_complete
 
 Matrix = NDArray[np.float32]
 
+UNSEEN = -1
+"""The code of a category that was not seen in training."""
+
 
 @dataclass(frozen=True)
 class FeatureColumn:
@@ -67,8 +70,11 @@ class FeatureSchema:
         """Positions of the numbers."""
         return [place for place, column in enumerate(self.columns) if not column.levels]
 
-    def encode(self, table: FeatureTable) -> Matrix:
+    def encode(self, table: FeatureTable, *, unseen: bool = False) -> Matrix:
         """The table as a matrix (rows, columns) of float32, categories as their number among the levels.
+
+        Args:
+            unseen: a category that was not seen in training becomes UNSEEN, which is none of the one-hot columns.
 
         Raises:
             BadTable: a column is missing, a value is missing, or a category was not seen in training.
@@ -81,16 +87,20 @@ class FeatureSchema:
             if table.is_categorical(column.name) != bool(column.levels):
                 kind, seen = ("categories", "numbers") if column.levels else ("numbers", "categories")
                 raise BadTable(f"column {column.name} has {seen}, the model was fitted on {kind}", "correct the column")
-            matrix[:, place] = _codes(column, values) if column.levels else values
+            matrix[:, place] = _codes(column, values, unseen) if column.levels else values
         return matrix
 
     def outside(self, table: FeatureTable) -> NDArray[np.bool_]:
-        """Which rows have a number beyond the range seen in training; a tree cannot extrapolate to them."""
+        """Which rows have a number beyond the range seen in training, or a category that was not seen in it.
+
+        A tree cannot extrapolate to them.
+        """
         beyond = np.zeros(table.n_rows, np.bool_)
         for column in self.columns:
-            if not column.levels:
-                values = table.columns[column.name]
-                beyond |= (values < column.low) | (values > column.high)
+            values = table.columns[column.name]
+            beyond |= (
+                ~np.isin(values, column.levels) if column.levels else (values < column.low) | (values > column.high)
+            )
         return beyond
 
     def as_plain(self) -> list[dict[str, Any]]:
@@ -110,10 +120,12 @@ def _column(table: FeatureTable, name: str) -> FeatureColumn:
     return FeatureColumn(name, family, (), float(values.min()), float(values.max()))
 
 
-def _codes(column: FeatureColumn, values: NDArray[Any]) -> NDArray[np.intp]:
+def _codes(column: FeatureColumn, values: NDArray[Any], unseen: bool) -> NDArray[np.intp]:
     levels = np.array(column.levels)
     codes = np.minimum(np.searchsorted(levels, values), len(levels) - 1)
     unknown = levels[codes] != values
+    if unseen:
+        return np.where(unknown, UNSEEN, codes)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise BadTable(

@@ -56,7 +56,9 @@ class PredictedCosts:
             flops=int(np.asarray(columns["flops"], np.float64)[0]),
             n_params=int(np.asarray(columns["n_params"], np.float64)[0]),
             architecture_hash=architecture.architecture_hash,
+            energy_outside=bool(prediction.outside[0]),
         )
 
     def _predict(self, columns: dict[str, NDArray[np.float64] | NDArray[np.str_]]) -> Prediction:
-        return self._predictor.predict(FeatureTable(columns))
+        # The space's own levels: one that was never measured makes an energy uncertain, and stops no search.
+        return self._predictor.predict(FeatureTable(columns), unseen=True)

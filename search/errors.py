@@ -19,6 +19,7 @@
         ├── UnknownSettings     a study of another format
         ├── TrialMissing        no finished trial of this number, or its file is gone
         ├── StudyMissing        no study of this name
+        ├── TrialsFailing       several trials on end could not be evaluated
         ├── StorageUnusable     the search engine's storage cannot be reached, or vanished
         ├── PredictorUnfit      no energy predictor, or one for another space
         ├── DataMissing         a data set's file or folder is not there
@@ -127,6 +128,10 @@ class TrialMissing(StableSearchError):
 
 class StudyMissing(StableSearchError):
     """No study has this name."""
+
+
+class TrialsFailing(StableSearchError):
+    """Several trials on end could not be evaluated."""
 
 
 class StorageUnusable(StableSearchError):

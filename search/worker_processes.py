@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Final
@@ -17,9 +18,22 @@ _START_METHOD: Final = "spawn"
 
 
 def worker_pool(n_workers: int) -> ProcessPoolExecutor:
-    """A pool whose processes end with this one, even when it is killed."""
+    """A pool whose processes end with this one, even when it is killed, and leave Ctrl-C to it.
+
+    A terminal sends Ctrl-C to all of them. A worker that it ended would take its task with it, and the process that waits for
+    that; so they are started deaf to it, which is before they could be made so by themselves.
+    """
     context = multiprocessing.get_context(_START_METHOD)
-    return ProcessPoolExecutor(n_workers, context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(n_workers, context, initializer=_work_ahead)
+    # It unblocks the signal where it starts anew.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # The first task starts the processes, with the signals that this thread blocks.
+        pool.submit(_nothing)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
 
 
 class Companions:
@@ -66,6 +80,15 @@ class Companions:
 def is_companion() -> bool:
     """Whether this process works alongside the one that a user started."""
     return multiprocessing.parent_process() is not None
+
+
+def _nothing() -> None:
+    """The first task of a pool."""
+
+
+def _work_ahead() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
 
 
 def _work_alongside(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -115,6 +115,7 @@ class HvpmMeter:
         self._guard = SupplyGuard(self._name, limits, meter_min_v=MIN_V, meter_max_v=MAX_V, meter_max_a=MAX_A)
         self._backend = backend
         self._monsoon = HVPM.Monsoon()
+        self._is_sampling = False
         self.info = self._open(chosen, simulated)
         self._scale = HvpmScale(
             fine_scale=self.info.calibration["main_fine_scale"],
@@ -217,14 +218,16 @@ class HvpmMeter:
         return float(self._read(Operations.OpCodes.setMainVoltage, 4) * _VOLTS_PER_CODE)
 
     def set_voltage(self, supply_v: float) -> None:
-        """Set the main output after the interlock; the same value is not sent again.
+        """Set the main output after the interlock; the same value is not sent again. 0 works while sampling too.
 
         Re-sending it can interrupt the power on some units (PyMonsoon issue 15).
         """
         checked_v = self._guard.voltage(supply_v)
         if abs(self.output_v() - checked_v) < _SAME_V:
             return
-        self._command("set voltage", lambda: self._monsoon.setVout(checked_v))
+        # The package refuses any command while the unit samples: switching off must not wait for the recording's end.
+        off_at_once = self._is_sampling and checked_v == 0.0
+        self._command("set voltage", self._send_off if off_at_once else lambda: self._monsoon.setVout(checked_v))
         if abs(self.output_v() - checked_v) >= _SAME_V:
             raise MeterFault(
                 self._name,
@@ -249,12 +252,19 @@ class HvpmMeter:
             raise MeterFault(self._name, "set USB passthrough", "the meter did not take it", "Power-cycle the meter.")
 
     def _send_passthrough(self, mode: Passthrough) -> None:
+        self._send_value(Operations.OpCodes.setUsbPassthroughMode, int(mode))
+
+    def _send_off(self) -> None:
+        self._send_value(Operations.OpCodes.setMainVoltage, 0)
+
+    def _send_value(self, operation: int, value: int) -> None:
+        """Send a value below 256 as the package would, which asks first whether the unit samples."""
         self._device.ctrl_transfer(
             Operations.Control_Codes.USB_OUT_PACKET,
             Operations.Control_Codes.USB_SET_VALUE,
-            int(mode),
-            Operations.OpCodes.setUsbPassthroughMode,
-            [int(mode), 0, 0, 0],
+            value,
+            operation,
+            [value, 0, 0, 0],
             5000,
         )
 
@@ -275,9 +285,11 @@ class HvpmMeter:
         recording = UsbRecording(self._device, self._name, self._scale, self._clock)
         self._command("start sampling", lambda: self._monsoon.StartSampling(_CALIBRATION_PERIOD_MS, _FOREVER))
         recording.start()
+        self._is_sampling = True
         try:
             yield recording
         finally:
+            self._is_sampling = False
             recording.ask_to_stop()
             try:
                 self._monsoon.Protocol.stopSampling()

@@ -116,7 +116,7 @@ def _procedure(
             try:
                 bench.phone.start_queue()
                 with unplugged(bench, profile, times, run.recoveries):
-                    _wait_until_sampling(bench, recording, profile)
+                    wait_until_sampling(bench, recording, profile)
                     _watch(bench, recording, len(models), profile, watcher)
                 after = bench.phone.read_clock()
             except BaseException as error:
@@ -202,8 +202,17 @@ def _plug_in(bench: Bench, profile: BenchProfile, recoveries: list[Recovery]) ->
     recoveries += wait_back(bench, profile.window.reconnect_timeout_s)
 
 
-def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfile) -> None:
-    """Wait for calibrated samples, and for the USB channel to prove that USB is off."""
+def wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfile) -> Glimpse:
+    """Wait for calibrated samples, and for the USB channel to prove that USB is off; the only such wait there is.
+
+    Returns:
+        What the meter saw then.
+
+    Raises:
+        OverCurrent: the meter's protection has switched the output off.
+        MeterFault: the output is not where it was set; above the ceiling it is switched off.
+        NotCalibrated, PassthroughStuck: in vain.
+    """
     deadline = Deadline(bench.clock, _CALIBRATION_TIMEOUT_S)
     name = f"meter {bench.meter.info.serial}"
     while True:
@@ -214,7 +223,7 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
         if glimpse.calibrated:
             check_output(bench, glimpse.supply_v, profile)
         if glimpse.calibrated and glimpse.usb_v < profile.gates.max_usb_v:
-            return
+            return glimpse
         if deadline.passed and not glimpse.calibrated:
             raise NotCalibrated(
                 name,
@@ -227,7 +236,7 @@ def _wait_until_sampling(bench: Bench, recording: Recording, profile: BenchProfi
                 name,
                 "cut USB",
                 f"the USB channel still shows {glimpse.usb_v:.2f} V",
-                "Is the phone's cable in the meter's USB port? Run `lab doctor --passthrough`.",
+                "Is the phone's cable in the meter's USB port, not the computer's? Try `lab doctor --passthrough`.",
             )
         bench.clock.sleep(0.5)
 

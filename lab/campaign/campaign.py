@@ -57,6 +57,7 @@ def measure(
         db: the record; a campaign of the plan's name is continued.
         profile: which bench, and what is good enough.
         observe: told where the campaign is.
+        should_stop: asked between windows, and between the models that are built for one.
         record: file that keeps everything that crosses the wire (docs/reference/recording.md).
         retry_failed: models that failed get a fresh start.
 
@@ -101,11 +102,11 @@ def _prepare(
     )
     campaign = ensure_campaign(db, spec)
     _check_conditions(campaign, profile)
+    _check_size(db, campaign, plan)
     observe(step_of(db, campaign, Phase.PREPARING, 0.0))
     add_tasks(db, campaign.campaign_id, plan.tasks)
     # The lock is ours, so any process of this computer with an open session here is dead.
     recover_lost(db, campaign.campaign_id, lambda host, pid: host != socket.gethostname(), now)
-    _check_size(db, campaign, plan)
     _reopen_imprecise(db, campaign, profile)
     if retry_failed:
         log.info("%d failed models get a fresh start", revive(db, campaign.campaign_id))

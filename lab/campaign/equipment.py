@@ -9,36 +9,33 @@ from db.database import Database
 from db.queries import equipment_of
 from db.rows import CampaignRow, MeterSpec, PhoneSpec, SessionSpec
 from hardware.bench import Bench
-from hardware.phone import Phone
 from lab.campaign.provenance import Provenance
 from lab.errors import CampaignStopped, MixedConditions
 from lab.profile.profile import BenchProfile, ToolSection
 
 
-def put_tool(phone: Phone, tool: ToolSection) -> None:
-    """Put the benchmark tool onto the phone, if the profile names a file of it.
+def tool_content(tool: ToolSection) -> bytes | None:
+    """The benchmark tool that is to be put onto the phone; None where the profile names no file of it.
 
     Raises:
         CampaignStopped: the file cannot be read.
-        HardwareError: the phone does not take it.
     """
     if tool.host_path is None:
-        return
+        return None
     try:
-        content = Path(tool.host_path).read_bytes()
+        return Path(tool.host_path).read_bytes()
     except OSError as error:
         raise CampaignStopped(
             f"The benchmark tool {tool.host_path} cannot be read: {error.strerror}.",
             "Correct tool.host_path in the bench profile.",
         ) from error
-    phone.put_tool(content, tool.path)
 
 
-def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, tool_sha256: str) -> None:
+def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, tool_sha256: str | None) -> None:
     """Refuse another phone, meter or build of the tool than the campaign's first session had.
 
     Args:
-        tool_sha256: of the tool on the phone now.
+        tool_sha256: of the tool that is on the phone, or would be put there; None: not known yet.
 
     Raises:
         MixedConditions: it is another.
@@ -53,7 +50,7 @@ def check_equipment(db: Database, campaign: CampaignRow, bench: Bench, tool_sha2
         ("meter", before.meter_serial, meter.serial),
         ("benchmark tool", before.tool_sha256, tool_sha256),
     ):
-        if then != now:
+        if now is not None and then != now:
             raise MixedConditions(
                 f"Campaign {campaign.name} was measured with {what} {then}; this is {now}.",
                 "Measurements with different equipment are never mixed: give another name with --campaign.",

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from db.database import Database
+from db.evidence import sessions_of
+from db.naming import check_campaign
 from db.queries import incidents, list_campaigns
 from db.rows import IncidentRow
 from lab.errors import UsageError
@@ -35,18 +37,23 @@ def read_incidents(
         last: only so many, the last of the list.
 
     Raises:
-        UsageError: there is no such campaign, or never was an incident of that kind.
+        CampaignUnknown: there is no such campaign.
+        UsageError: there is no such start, or never was an incident of that kind.
     """
     campaigns = list_campaigns(db)
-    names = [one.name for one in campaigns]
-    if campaign is not None and campaign not in names:
-        raise UsageError(f"{db.shown} has no campaign {campaign}.", f"It has: {', '.join(names) or 'none yet'}.")
+    if campaign is not None:
+        check_campaign(db, campaign)
     found = [
         ShownIncident(one.name, one.simulated, incident)
         for one in campaigns
         if campaign in (None, one.name)
         for incident in incidents(db, one.campaign_id)
     ]
+    starts = [
+        s.session_id for one in campaigns if campaign in (None, one.name) for s in sessions_of(db, one.campaign_id)
+    ]
+    if session is not None and session not in starts:
+        raise UsageError(f"There is no start {session}.", f"There are: {', '.join(map(str, starts)) or 'none yet'}.")
     kinds = sorted({one.incident.kind for one in found})
     if kind is not None and kinds and kind not in kinds:
         raise UsageError(f"There is no incident of kind {kind}.", f"There are: {', '.join(kinds)}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from db.rows import ModelSpec
 from lab.errors import ModelsError
+from search.errors import WorkerLost
 from search.networks.architecture import Architecture, parse
 from search.tflite.build import BuiltFile, build_file, build_files
 from search.tflite.network_list import read_network_list
@@ -53,17 +54,23 @@ class ModelBuilder:
     def _run(self, n_workers: int) -> None:
         try:
             for built in build_files(self._waiting, self._seed, self._folder, n_workers):
-                while not self._stopping.is_set():
-                    try:
-                        self._finished.put(built, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if self._stopping.is_set():
+                if not self._hand_over(built):
                     return
-            self._finished.put(None)
+            self._hand_over(None)
         except Exception as error:  # noqa: BLE001 (raised where a file is asked for)
-            self._finished.put(error)
+            self._hand_over(error)
+        except BaseException as error:  # noqa: BLE001 (of the worker process: a caller must not wait for ever)
+            self._hand_over(WorkerLost(f"the process that writes models ended: {error!r}", "type the same again"))
+
+    def _hand_over(self, item: BuiltFile | Exception | None) -> bool:
+        """Waits until there is room for it; False when nobody will ask any more."""
+        while not self._stopping.is_set():
+            try:
+                self._finished.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
 
     def model(self, text: str) -> ReadyModel:
         """The file of an architecture.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from db.campaigns import set_models
@@ -24,8 +25,9 @@ from lab.analysis.window import WindowUnusable
 from lab.bench.procedure import WindowRun, run_window
 from lab.bench.recovery import make_ready, stops_for_user
 from lab.campaign.crash_attribution import died_under
-from lab.campaign.equipment import check_equipment, put_tool, session_spec
+from lab.campaign.equipment import check_equipment, session_spec, tool_content
 from lab.campaign.judgement import BenchSuspected, WindowJudge
+from lab.campaign.model_files import ReadyModel
 from lab.campaign.provenance import Provenance
 from lab.campaign.recording import window_note
 from lab.campaign.rows import incident_kind, incident_of
@@ -76,8 +78,13 @@ def run_session(setup: SessionSetup) -> None:
         HardwareError, DbError, LabError: with what to do; what was measured is in the record.
     """
     bench, profile = setup.bench, setup.profile
+    # What is refused is refused before anything on the phone is changed. A tool that the profile names no file of is on
+    # the phone already: looking at it changes nothing.
+    content = tool_content(profile.tool)
+    check_equipment(setup.db, setup.campaign, bench, None if content is None else sha256(content).hexdigest())
     leftovers = bench.phone.give_back_leftovers()
-    put_tool(bench.phone, profile.tool)
+    if content is not None:
+        bench.phone.put_tool(content, profile.tool.path)
     # Asked for in every start, also in one with nothing to compare with: a replay stands alone.
     tool_sha256 = bench.phone.tool_sha256(profile.tool.path)
     check_equipment(setup.db, setup.campaign, bench, tool_sha256)
@@ -175,7 +182,12 @@ class MeasuringSession:
     def _one_window(self, tasks: Sequence[TaskRow], work: Work) -> None:
         """The life of a result: models are built, run on the phone, judged, and recorded in one transaction."""
         self._show(Phase.BUILDING)
-        models = [work.model(task) for task in tasks]
+        models = list[ReadyModel]()
+        for task in tasks:
+            if self._setup.should_stop():
+                # Nothing of the window is under way: the session's end gives the tasks back.
+                return
+            models.append(work.model(task))
         set_models(self._db, {t.task_id: m.spec for t, m in zip(tasks, models, strict=True) if t.model is None})
         self._setup.note("window", window_note(tasks, [model.spec for model in models]))
         window_id = self._record.begin()

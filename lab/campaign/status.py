@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, get_args
 
 from db.database import Database
-from db.queries import Progress, VisitNoise, incidents, list_campaigns, progress, visit_noise
+from db.queries import (
+    ModelWithoutResult,
+    Progress,
+    VisitNoise,
+    incidents,
+    list_campaigns,
+    progress,
+    visit_noise,
+    without_result,
+)
 from db.rows import CampaignRow, CampaignSource, IncidentRow, TaskState, VisitOutcome, WindowState
 from search.networks.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5
+N_SHOWN_MODELS = 10
+_NAME_WIDTH = 48
 USEFUL, LOST, UNACCOUNTED = "useful", "lost windows", "unaccounted"
 
 
@@ -42,6 +53,7 @@ class CampaignStatus:
         models_per_hour: architectures that are settled (done or failed) per hour of bench; NaN before the first.
         left_s: bench seconds until all are settled, at the pace so far; NaN before the first is settled.
         noise: between visits of one architecture.
+        without_result: what was tried and has no result, with the reason.
         last_incidents: the newest, newest first.
     """
 
@@ -62,6 +74,7 @@ class CampaignStatus:
     left_s: float
     noise: VisitNoise
     last_incidents: tuple[IncidentRow, ...]
+    without_result: tuple[ModelWithoutResult, ...]
     next_command: str
 
     @property
@@ -127,6 +140,7 @@ def _status_of(db: Database, campaign: CampaignRow) -> CampaignStatus:
         left_s=n_left * settling_s if n_left else 0.0,
         noise=visit_noise(db, campaign.campaign_id),
         last_incidents=tuple(reversed(incidents(db, campaign.campaign_id)[-N_LAST_INCIDENTS:])),
+        without_result=tuple(without_result(db, campaign.campaign_id)),
         next_command=_next_command(db, campaign, sum(n_tasks.values()), n_left, n_tasks["done"]),
     )
 
@@ -166,3 +180,26 @@ def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
         case CampaignSource.SAMPLED:
             space = str(of["space"])
             return ["--n", str(n_tasks), *(["--space", space] if space != AUDIO_2D.name else [])]
+
+
+def without_result_lines(found: Sequence[ModelWithoutResult], db: str, n_shown: int = N_SHOWN_MODELS) -> list[str]:
+    """A line for each model that has no result: name, outcome, reason; then how to see those that are left out.
+
+    Args:
+        db: the database, as it was given.
+        n_shown: lines at most, without the last.
+    """
+    if not found:
+        return []
+    lines = [f"{len(found):,} {'model' if len(found) == 1 else 'models'} without a result:"]
+    lines += [f"  {shortened(one.name)}  {one.outcome}: {' '.join(one.reason.split())}" for one in found[:n_shown]]
+    if len(found) > n_shown:
+        more = shlex.join(["lab", "status", "--failed", *(["--db", db] if db != "lab.db" else [])])
+        lines.append(f"  and {len(found) - n_shown:,} more: {more}")
+    return lines
+
+
+def shortened(name: str) -> str:
+    """A model's name, cut in the middle where an architecture's text is longer than a line."""
+    name = " ".join(name.split())
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 16]}...{name[-13:]}"

@@ -27,19 +27,17 @@ def audit(
     Exit codes: 0 all passed; 1 a check failed; 2 no such campaign, or none at all; 5 database unusable.
     """
     from db.database import open_database
+    from db.naming import check_campaign
     from db.queries import list_campaigns
     from lab.errors import SOME_FAILED, UsageError
     from lab.review import audit as auditor
 
     with open_database(db, create=False) as database:
-        campaigns = list_campaigns(database)
-        chosen = [one for one in campaigns if campaign in (None, one.name)]
+        if campaign is not None:
+            check_campaign(database, campaign)
+        chosen = [one for one in list_campaigns(database) if campaign in (None, one.name)]
         if not chosen:
-            names = ", ".join(one.name for one in campaigns)
-            what = f"no campaign {campaign}" if campaign else "no campaign"
-            raise UsageError(
-                f"{database.shown} has {what}.", f"It has: {names}." if names else "Run `lab measure` first."
-            )
+            raise UsageError(f"{database.shown} has no campaign.", "Run `lab measure` first.")
         found = [(one, auditor.audit(database, one)) for one in chosen]
     if json_output:
         _print_json(found)

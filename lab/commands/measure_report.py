@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from db.queries import progress, visit_noise
+from db.queries import progress, visit_noise, without_result
 from db.results import result_rows
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
+from lab.campaign.status import without_result_lines
 from lab.campaign.tasks import noise_estimate, visits_needed
+from lab.commands.shown_text import harmless
 from lab.errors import NotEnoughSpace
 
 if TYPE_CHECKING:
@@ -125,6 +127,7 @@ def final_report(
     n_failed = now.n_tasks.get("failed", 0)
     # Their visits are used up: `lab measure` would have gone on with them otherwise.
     n_wide = len(imprecise_tasks(database, campaign.campaign_id, precision))
+    missing = without_result(database, campaign.campaign_id)
     if as_json:
         summary = {
             "campaign": campaign.name,
@@ -138,10 +141,13 @@ def final_report(
             "useful_s": now.useful_s,
             "visit_noise_frac": noise.sd_frac if noise.degrees_of_freedom else None,
             "n_wider_than_asked": n_wide,
+            "without_result": [asdict(one) for one in missing],
         }
         sys.stdout.write(json.dumps(summary) + "\n")
         return n_failed
     _print_rows(database, campaign, n_rows)
+    for line in without_result_lines(missing, db):
+        sys.stdout.write(f"{harmless(line)}\n")
     _print_summary(campaign, now, noise, db, n_wide)
     return n_failed
 

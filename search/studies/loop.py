@@ -27,13 +27,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.rows import ModelSpec, TrialSpec
 from db.studies import list_trials, record_trial
+from predictor.errors import PredictorError
 from search.costs import PredictedCosts
 from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
-from search.engine.record import HELD_OUT, STOPPED_AT, TrialCosts, finished, has_costs, stopped
+from search.engine.record import FAILURE, HELD_OUT, STOPPED_AT, TrialCosts, finished, has_costs, is_queued, stopped
 from search.engine.stopping.rule import StopRule
 from search.engine.trials import as_stored, report
-from search.errors import SearchError, StorageUnusable
+from search.errors import (
+    BadText,
+    ConversionFailed,
+    OutsideSpace,
+    SearchError,
+    StorageUnusable,
+    TrialsFailing,
+    WrongModel,
+)
 from search.networks.architecture import Architecture
 from search.networks.architecture_spec import architecture_spec
 from search.studies.files import keep_file
@@ -42,6 +51,12 @@ from search.studies.settings import StudySettings
 from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 
 log = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""Trials on end that may fail before a worker stops: then it is hardly the networks' fault."""
+
+_UNEVALUABLE = (OutsideSpace, BadText, ConversionFailed, WrongModel, PredictorError)
+"""What is wrong with a trial itself: it fails on every worker, at any time."""
 
 _ACCURACY, _FLOAT_ACCURACY, _SHA256, _FILE_BYTES = "accuracy", "float_accuracy", "file_sha256", "file_bytes"
 _N_EVALUATIONS, _DURATION_S, _SEED, _FINISHED_UTC = "n_evaluations", "duration_s", "training_seed", "finished_utc"
@@ -79,6 +94,7 @@ class Worker:
         rule: stops trainings that will not pay.
         train: how an architecture is trained.
         observe: told every finished trial.
+        failed: told the number of every trial that could not be evaluated, and why.
     """
 
     study: Any
@@ -91,6 +107,7 @@ class Worker:
     clock: StudyClock
     train: Trainer
     observe: Callable[[TrialSpec], None] = lambda trial: None
+    failed: Callable[[int, str], None] = lambda number, reason: None
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -108,16 +125,33 @@ class Worker:
             How many trials this worker has finished.
 
         Raises:
+            TrialsFailing: several trials on end could not be evaluated.
             SearchError, DbError: with what to do; nothing that was finished is lost.
         """
         self.record_missing()
-        n_done = 0
+        n_done = n_failed = 0
         while not should_stop():
             trial = self._next(n_trials)
             if trial is None:
                 break
-            n_done += self._finish(trial)
+            try:
+                n_done += self._finish(trial)
+                n_failed = 0
+            except _UNEVALUABLE as error:
+                n_failed += 1
+                self._give_up(trial, error)
+                if n_failed == MOST_FAILURES:
+                    raise TrialsFailing(
+                        f"{n_failed} trials on end could not be evaluated, the last: {error}",
+                        "put right what they have in common; then the same command goes on",
+                    ) from error
         return n_done
+
+    def _give_up(self, trial: Any, error: Exception) -> None:
+        """Tells the study that a trial failed, and why: else every later worker would take it up, and fail alike."""
+        trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
+        self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        self.failed(trial.number, str(error))
 
     def record_missing(self) -> None:
         """Brings the record up to date with the storage: a worker may have died between the two.
@@ -152,8 +186,16 @@ class Worker:
 
     def _finish(self, trial: Any) -> bool:
         """Trains a trial, tells and records it; False where another worker has proposed the same at the same time."""
-        for name, distribution in self._encoding.distributions.items():
-            trial._suggest(name, distribution)
+        try:
+            for name, distribution in self._encoding.distributions.items():
+                trial._suggest(name, distribution)
+        except ValueError as error:
+            if not is_queued(as_stored(self.study, trial)):
+                raise
+            raise OutsideSpace(
+                f"what was queued is no architecture of {self.settings.space}: {error}",
+                "queue blocks that the space has: search space",
+            ) from error
         if is_doubled(self.study, as_stored(self.study, trial)):
             log.info("trial %d is another worker's too: given up", trial.number)
             self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
@@ -171,7 +213,7 @@ class Worker:
             values: float | tuple[float, ...] = watch.predicted
             trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
         except (SearchError, StorageInternalError, SQLAlchemyError):
-            # Not the network's fault: the trial is taken up again.
+            # Not the network's fault, and the trial is taken up again; or one of _UNEVALUABLE, see `run`.
             raise
         except Exception:
             # Else every later worker would take it up, and fail like this one.

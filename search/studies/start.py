@@ -11,18 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from db.database import Database, open_database
+from db.database import Database, files_dir_of, open_database
 from db.rows import StudyRow, StudySpec, TrialSpec
 from db.studies import ensure_study
+from predictor.errors import PredictorError
 from search.engine.reward import reward_named
-from search.errors import BadTrainings, PredictorUnfit, StudyMissing, UnknownStopRule
+from search.errors import BadTrainings, PredictorUnfit, SearchError, StudyMissing, UnknownStopRule
 from search.networks.features import feature_columns
 from search.networks.spaces import space_named
 from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
 from search.studies.budget import budget_named
 from search.studies.files import networks_dir
+from search.studies.own_predictor import copy_of, keep_copy, read_copy, unseen_levels
 from search.studies.settings import StudySettings
-from search.studies.storage import check_study, close_study, create_study, default_url, load_study, settings_of, shown
+from search.studies.storage import (
+    begun_settings,
+    check_study,
+    close_study,
+    create_study,
+    default_url,
+    load_study,
+    settings_of,
+    shown,
+)
 
 if TYPE_CHECKING:
     from predictor.artefact import SavedPredictor
@@ -70,8 +81,8 @@ class StudyHandle:
         """The address of the storage without its password."""
         return shown(self.url)
 
-    def worker(self, observe: Callable[[TrialSpec], None]) -> Worker:
-        """A worker of this process."""
+    def worker(self, observe: Callable[[TrialSpec], None], failed: Callable[[int, str], None]) -> Worker:
+        """A worker of this process; see `Worker` for what it tells."""
         from search.costs import PredictedCosts
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
@@ -95,6 +106,7 @@ class StudyHandle:
             clock=StudyClock.of_this_machine(),
             train=self.source.train,
             observe=observe,
+            failed=failed,
         )
 
 
@@ -125,7 +137,13 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
             f"{PARETO} has no reward whose end could be predicted", f"leave --stopping out, or say {NO_RULE}"
         )
     build_stop_rule(stopping, asked.seed)
-    saved = load_predictor(asked.predictor, asked.space)
+    url = asked.storage or default_url(asked.db)
+    begun = begun_settings(url, asked.study)
+    saved = (
+        _own_predictor(asked.db, asked.study, begun, asked.predictor, say)
+        if begun is not None and begun.space == asked.space
+        else load_predictor(asked.predictor, asked.space)
+    )
     source = _source(asked.surrogate, asked.audioset, asked.effort, asked.space, say)
     settings = StudySettings(
         space=asked.space,
@@ -143,13 +161,15 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
     )
-    url = asked.storage or default_url(asked.db)
     with open_database(asked.db) as db:
         # Storage and record are both asked before either is written to.
         check_study(url, asked.study, settings)
         row = _recorded(db, asked.study, settings)
         study = create_study(url, asked.study, settings)
         try:
+            _keep(db, asked.predictor, saved)
+            if unseen := unseen_levels(saved, space):
+                say(unseen.text)
             yield StudyHandle(url, settings, study, db, row, source, saved)
         finally:
             close_study(study)
@@ -173,24 +193,51 @@ def join_study(
     url = storage or default_url(db_url)
     study = load_study(url, name)
     settings = settings_of(study)
-    saved = load_predictor(predictor, settings.space)
+    saved = _own_predictor(db_url, name, settings, predictor, say)
     if settings.surrogate and surrogate is None:
         raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
     source = _source(surrogate, audioset, settings.effort, settings.space, say)
-    for what, own, theirs in (
-        ("predictor", saved.sha256, settings.predictor_sha256),
-        ("data", source.sha256, settings.data_sha256),
-    ):
-        if own != theirs:
-            raise PredictorUnfit(
-                f"study {name} was made with another {what} ({theirs[:12]}...) than this one ({own[:12]}...)",
-                f"give the {what} that the study was made with; rewards would not be comparable",
-            )
+    if source.sha256 != settings.data_sha256:
+        raise PredictorUnfit(
+            f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
+            f"({source.sha256[:12]}...)",
+            "give the data that the study was made with; rewards would not be comparable",
+        )
     with open_database(db_url) as db:
         try:
+            _keep(db, predictor, saved)
             yield StudyHandle(url, settings, study, db, _recorded(db, name, settings), source, saved)
         finally:
             close_study(study)
+
+
+def _own_predictor(db: str, name: str, settings: StudySettings, folder: Path, say: Say) -> SavedPredictor:
+    """The predictor that a study was made with: from a folder, or its own copy where the folder has another by now."""
+    wanted = settings.predictor_sha256
+    try:
+        given: SavedPredictor | SearchError | PredictorError = load_predictor(folder, settings.space)
+    except (SearchError, PredictorError) as error:
+        given = error
+    if not isinstance(given, Exception) and given.sha256 == wanted:
+        return given
+    own = read_copy(files_dir_of(db), wanted)
+    if own is not None:
+        there = "none that it could use" if isinstance(given, Exception) else "another one by now"
+        say(f"study {name} goes on with its own copy of the energy predictor it was begun with; {folder} holds {there}")
+        return own
+    if isinstance(given, Exception):
+        raise given
+    raise PredictorUnfit(
+        f"study {name} was made with another predictor ({wanted[:12]}...) than this one ({given.sha256[:12]}...), "
+        f"and has no copy of its own in {copy_of(files_dir_of(db), wanted).parent}",
+        "give the predictor that the study was made with, or start a study of another name: rewards would not be "
+        "comparable",
+    )
+
+
+def _keep(db: Database, folder: Path, saved: SavedPredictor) -> None:
+    if read_copy(db.files_dir, saved.sha256) is None:
+        keep_copy(db.files_dir, folder, saved)
 
 
 def load_predictor(folder: Path, space: str) -> SavedPredictor:
@@ -217,6 +264,8 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
             f"the search is in {space}",
             f"measure architectures of {space} and fit a predictor of energy to them, or search {fitted_for}",
         )
+    # What cannot predict for one architecture of the space cannot for any: said now, not after a training.
+    saved.predictor.predict(specimen, unseen=True)
     return saved
 
 

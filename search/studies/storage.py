@@ -104,6 +104,25 @@ def check_study(url: str, name: str, settings: StudySettings) -> None:
         close_study(study)
 
 
+def begun_settings(url: str, name: str) -> StudySettings | None:
+    """The settings of a study that is there; None when it is not; makes nothing.
+
+    Raises:
+        UnknownSettings: this version cannot read them.
+        StorageUnusable: as `create_study`.
+    """
+    if _is_missing_file(url):
+        return None
+    try:
+        study = load_study(url, name)
+    except StudyMissing:
+        return None
+    try:
+        return settings_of(study)
+    finally:
+        close_study(study)
+
+
 def _check_settings(study: Any, asked: StudySettings) -> None:
     check_same_settings(study.study_name, settings_of(study).to_plain(), asked.to_plain())
 

@@ -16,7 +16,7 @@ from db.analyses import (
     windows_to_analyse,
 )
 from db.database import Database
-from db.errors import RecordRefused
+from db.errors import CampaignUnknown, RecordRefused
 from db.results import result_rows
 from db.windows import finish_window, quarantine_window
 
@@ -115,5 +115,5 @@ def test_quarantined_windows_are_left_out_even_if_they_were_analysed_before(db: 
 
 def test_an_unknown_campaign_is_named(db: Database) -> None:
     a_window(db)
-    with pytest.raises(RecordRefused, match="no campaign other"):
+    with pytest.raises(CampaignUnknown, match="no campaign other"):
         windows_to_analyse(db, 1001, "other")

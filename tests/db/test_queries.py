@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from db.campaigns import ensure_campaign
 from db.database import Database
-from db.errors import RecordRefused
+from db.errors import CampaignUnknown
 from db.queries import canary_points, progress, visit_noise
 from db.results import FIXED_COLUMNS, result_rows
 from db.rows import TaskUpdate, VisitSpec
@@ -158,6 +158,6 @@ def test_reading_results_can_stop_anywhere_while_another_writes(db: Database) ->
 
 def test_an_unknown_campaign_is_an_error_that_names_those_there_are(db: Database) -> None:
     ensure_campaign(db, a_campaign())
-    with pytest.raises(RecordRefused) as caught:
+    with pytest.raises(CampaignUnknown) as caught:
         list(result_rows(db, "second"))
     assert "first" in caught.value.hint

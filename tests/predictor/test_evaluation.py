@@ -1,5 +1,7 @@
 """Models on rows with a known truth: near the ceiling, tested on architectures that they never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_rows import made_rows
@@ -7,6 +9,9 @@ from made_rows import made_rows
 from predictor.errors import TooFewRows, UnknownRecipe
 from predictor.evaluation import evaluate, fit_predictor
 from predictor.models import RECIPES
+from predictor.report import FitPlan, make_report
+from predictor.split import held_out
+from predictor.table import FeatureTable
 
 
 @pytest.mark.parametrize("recipe", [recipe.name for recipe in RECIPES])
@@ -22,8 +27,6 @@ def test_every_model_learns_what_there_is_to_learn(recipe: str) -> None:
 def test_nothing_can_be_learnt_from_noise_and_the_score_says_so() -> None:
     rows = made_rows(200, repeat_frac=0)
     shuffled = np.random.default_rng(3).permutation(rows.values)
-    from dataclasses import replace
-
     evaluation = evaluate("random-forest", replace(rows, values=shuffled), seed=1)
     assert evaluation.test.r2 < 0.2
     assert evaluation.folds.mean.r2 < 0.2
@@ -63,3 +66,13 @@ def test_an_unknown_model_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownRecipe, match="perceptron") as caught:
         evaluate("perceptron", made_rows(50), seed=1)
     assert "random-forest, ridge" in caught.value.hint
+
+
+def test_a_category_that_only_held_out_rows_have_is_no_trouble_and_no_size_is_tried_twice() -> None:
+    rows = made_rows(50, repeat_frac=0)
+    kind = rows.features.columns["kind"].astype(object)
+    kind[held_out(rows.groups, seed=1).test[0]] = "winograd"
+    rare = replace(rows, features=FeatureTable({**rows.features.columns, "kind": kind.astype(str)}))
+    report = make_report(rare, FitPlan(seed=1))
+    assert "winograd" in report.predictor.model.schema.columns[0].levels
+    assert [point.n_architectures for point in report.curve] == [40]

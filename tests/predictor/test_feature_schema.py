@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from predictor.errors import BadTable
-from predictor.schema import FeatureSchema
+from predictor.schema import UNSEEN, FeatureSchema
 from predictor.table import FeatureTable
 
 TABLE = FeatureTable.of({"kind": ["b", "a", "c"], "width": [1.0, 3.0, 2.0]}, {"width": "size"})
@@ -42,3 +42,9 @@ def test_a_schema_survives_json() -> None:
     again = FeatureSchema.from_plain(json.loads(json.dumps(SCHEMA.as_plain())))
     assert again == SCHEMA
     assert np.array_equal(again.encode(TABLE), SCHEMA.encode(TABLE))
+
+
+def test_a_category_that_was_never_measured_is_marked_and_is_none_of_those_that_were() -> None:
+    table = FeatureTable.of({"kind": ["a", "d", "c"], "width": [2, 2, 2]})
+    assert SCHEMA.encode(table, unseen=True).tolist() == [[0, 2], [UNSEEN, 2], [2, 2]]
+    assert SCHEMA.outside(table).tolist() == [False, True, False]

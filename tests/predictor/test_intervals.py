@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from predictor.intervals import calibrate, coverage
+from predictor.intervals import OUTSIDE_FACTOR, calibrate, coverage
 
 
 def visits(n: int, seed: int, noise_frac: float = 0.05) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
@@ -33,3 +33,22 @@ def test_a_target_that_may_be_negative_gets_a_constant_width() -> None:
 
 def test_few_errors_give_the_widest_of_them() -> None:
     assert calibrate(np.array([1.1, 1.0]), np.array([1.0, 1.0])).half_width == pytest.approx(0.1)
+
+
+def test_outside_what_was_measured_the_interval_is_as_wide_as_the_errors_there() -> None:
+    measured, predicted = visits(3000, 1)
+    outside = np.arange(3000) % 10 == 0
+    measured = np.where(outside, predicted + 3 * (measured - predicted), measured)
+    band = calibrate(measured, predicted, outside=outside)
+    low, high = band.around(predicted, outside)
+    inside = (low <= measured) & (measured <= high)
+    assert inside[outside].mean() == pytest.approx(band.level, abs=0.02)
+    assert band.outside_factor > 2
+    assert band.n_outside == 300
+
+
+def test_too_few_rows_outside_leave_the_stated_factor_and_it_never_narrows() -> None:
+    measured, predicted = visits(300, 1)
+    assert calibrate(measured, predicted, outside=np.arange(300) < 9).outside_factor == OUTSIDE_FACTOR
+    exact = np.where(np.arange(300) < 50, predicted, measured)
+    assert calibrate(exact, predicted, outside=np.arange(300) < 50).outside_factor == 1.0

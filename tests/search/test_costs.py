@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from study_rig import MJ_PER_FLOP, save_predictor
@@ -9,9 +11,12 @@ from study_rig import MJ_PER_FLOP, save_predictor
 from predictor.artefact import load
 from search.costs import PredictedCosts
 from search.engine.reward import PAPER_B
+from search.networks.architecture import IDENTITY
 from search.networks.count import count_graph
+from search.networks.features import feature_columns, level_shares
 from search.networks.graph import build_graph
 from search.networks.spaces import AUDIO_2D, TABLE_2
+from search.studies.own_predictor import n_to_see_all, unseen_levels
 from search.tflite.writer import write_tflite
 
 
@@ -37,3 +42,29 @@ def test_the_penalties_of_many_are_those_of_each(costs: PredictedCosts) -> None:
     architectures = AUDIO_2D.sample_unique(20, 5)
     each = [costs.known(architecture).penalty for architecture in architectures]
     np.testing.assert_allclose(costs.penalties(architectures), each, atol=3e-4)
+
+
+def test_a_block_type_that_was_never_measured_is_extrapolated_and_marked(tmp_path: Path) -> None:
+    save_predictor(tmp_path / "model", AUDIO_2D, without="Identity")
+    saved = load(tmp_path / "model")
+    costs = PredictedCosts(saved.predictor, PAPER_B)
+    with_identity = next(a for a in AUDIO_2D.sample_unique(100, 5) if IDENTITY in a.blocks)
+    known = costs.known(with_identity)
+    assert known.energy_outside
+    each = (costs.known(a) for a in AUDIO_2D.sample_unique(200, 11) if IDENTITY not in a.blocks)
+    inside = next(one for one in each if not one.energy_outside)
+    width, usual = ((one.energy_high_mj - one.energy_low_mj) / one.energy_mj for one in (known, inside))
+    assert width == pytest.approx(saved.predictor.band.outside_factor * usual)
+    unseen = unseen_levels(saved, AUDIO_2D)
+    assert unseen is not None
+    assert all(name.endswith("Identity") for name in unseen.names)
+    assert 50 < unseen.n_to_measure < 1000
+
+
+def test_a_campaign_of_the_size_advised_holds_every_level() -> None:
+    shares = [share for levels in level_shares(AUDIO_2D).values() for share in levels.values()]
+    drawn = feature_columns(AUDIO_2D.sample_unique(4 * n_to_see_all(shares), 3))
+    for column, levels in level_shares(AUDIO_2D).items():
+        kinds, counts = np.unique(drawn[column], return_counts=True)
+        found = dict(zip(kinds.tolist(), counts / counts.sum(), strict=True))
+        assert found == pytest.approx(levels, abs=0.1)

@@ -64,6 +64,14 @@ def test_the_voltage_that_is_already_set_is_not_sent_again(rig: MeterRig) -> Non
     assert rig.output_history == pytest.approx([4.2])
 
 
+def test_the_output_can_be_switched_off_while_sampling(rig: MeterRig) -> None:
+    rig.meter.set_voltage(3.8)
+    with rig.meter.recording():
+        rig.time.sleep(CALIBRATED_S)
+        rig.meter.set_voltage(0.0)
+        assert rig.wire_v() == 0.0
+
+
 def test_after_off_the_old_voltage_is_sent_anew(rig: MeterRig) -> None:
     for supply_v in (4.2, 0.0, 4.2):
         rig.meter.set_voltage(supply_v)

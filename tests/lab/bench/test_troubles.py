@@ -5,20 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
-from troubled_bench import TroubledBench, troubled_bench
+from sqlalchemy import select, update
+from troubled_bench import TroubledBench, plan, profile, troubled_bench
 
 from db.errors import DiskFull, NewerSchema
-from db.schema import VERSION_TABLE, VisitTable
+from db.schema import VERSION_TABLE, PhoneTable, VisitTable
 from hardware.errors import AdbLost, HardwareError, OverCurrent, StableError
 from hardware.sim.phone import phone_commands
 from hardware.sim.phone.shell import Shell, Steps, Streams
 from hardware.sim.phone.simulated_phone import TOOL_PATH
 from lab.bench import procedure as window
-from lab.errors import CampaignStopped
+from lab.campaign.campaign import measure
+from lab.errors import CampaignStopped, MixedConditions
 
 
 @pytest.fixture
@@ -43,6 +45,28 @@ def test_nothing_goes_wrong(bench: TroubledBench) -> None:
     completes(bench, before)
     assert [state for state, _ in bench.windows] == ["done"]
     assert bench.incidents == []
+
+
+@pytest.mark.parametrize("other", ["tool", "phone"])
+def test_what_is_refused_leaves_the_phone_as_it_is(bench: TroubledBench, other: str, tmp_path: Path) -> None:
+    bench.measure()
+    # As after a start that died: the phone's own settings wait to be given back.
+    bench.sim.phone.files.write("/data/local/tmp/lab/settings-before.json", b"{}")
+    asked = profile()
+    if other == "tool":
+        (tmp_path / "tool").write_bytes(b"another build")
+        asked = replace(asked, tool=asked.tool.model_copy(update={"host_path": tmp_path / "tool"}))
+    else:
+        with bench.database() as db, db.write() as tx:
+            tx.execute(update(PhoneTable).values(serial="98ANOTHER"))
+    before = phone_files(bench), bench.phone_state(), bench.windows
+    with bench.database() as db, pytest.raises(MixedConditions):
+        measure(db, asked, plan(6))
+    assert (phone_files(bench), bench.phone_state(), bench.windows) == before
+
+
+def phone_files(bench: TroubledBench) -> dict[str, bytes]:
+    return {path: bytes(file.content) for path, file in bench.sim.phone.files._files.items()}
 
 
 def test_a_meter_that_is_unplugged_in_a_window_stops_the_campaign(bench: TroubledBench) -> None:

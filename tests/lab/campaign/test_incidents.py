@@ -10,6 +10,7 @@ from recorded_campaign import lose_window, measure_window, record_campaign
 from typer.testing import CliRunner, Result
 
 from db.database import open_database
+from db.errors import CampaignUnknown
 from lab.cli import app, register
 from lab.errors import UsageError
 
@@ -53,11 +54,11 @@ def test_filters_choose(record: Path) -> None:
     assert len(details("--kind", "usb_lost")) == 3
 
 
-@pytest.mark.parametrize("arguments", [["--campaign", "third"], ["--kind", "Nothing"]])
+@pytest.mark.parametrize("arguments", [["--campaign", "third"], ["--kind", "Nothing"], ["--session", "99"]])
 def test_what_is_not_there_is_said_with_what_is(record: Path, arguments: list[str]) -> None:
     done = ask("--db", str(record), *arguments)
-    assert isinstance(done.exception, UsageError)
-    assert "first" in done.exception.hint or "usb_lost" in done.exception.hint
+    assert isinstance(done.exception, UsageError | CampaignUnknown)
+    assert any(word in done.exception.hint for word in ("first", "usb_lost", "1, 2"))
 
 
 def test_a_quiet_campaign_has_none(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from db.database import Database, open_database
 from db.errors import Unreachable
-from lab.campaign.status import read_status
+from db.queries import ModelWithoutResult
+from lab.campaign.status import read_status, without_result_lines
 from lab.commands.status import status
 
 app = typer.Typer()
@@ -163,3 +164,29 @@ def test_a_missing_database_is_an_error_that_names_the_command_which_makes_one(t
 
 def test_a_database_without_campaigns_says_how_to_start_one(db: Database) -> None:
     assert f"lab measure --db {db.shown}" in printed("--db", db.shown)
+
+
+def test_a_model_without_a_result_is_listed_with_the_reason(db: Database, tmp_path: Path) -> None:
+    campaign_id, session_id = record_campaign(db)
+    measure_window(db, campaign_id, session_id, [12.0, None])
+    (found,) = read_status(db)
+    (model,) = found.without_result
+    assert (model.outcome, model.n_visits) == ("rejected", 1)
+    assert model.reason
+    shown = printed("--db", str(tmp_path / "lab.db"))
+    assert "1 model without a result" in shown
+    assert model.reason in shown
+    listed = printed("--db", str(tmp_path / "lab.db"), "--failed")
+    assert model.name in listed
+    assert model.reason in listed
+    (row,) = json.loads(printed("--db", str(tmp_path / "lab.db"), "--failed", "--json"))["models"]
+    assert row["name"] == model.name
+
+
+def test_of_many_models_without_a_result_ten_are_shown_and_where_the_rest_is() -> None:
+    many = [ModelWithoutResult(name=f"m{k}.tflite", outcome="rejected", reason="drops", n_visits=3) for k in range(13)]
+    lines = without_result_lines(many, "my.db")
+    assert len(lines) == 12
+    assert lines[1] == "  m0.tflite  rejected: drops"
+    assert lines[-1] == "  and 3 more: lab status --failed --db my.db"
+    assert without_result_lines([], "my.db") == []

@@ -13,6 +13,7 @@ import typer
 from recorded_campaign import record_campaign
 from typer.testing import CliRunner
 
+import hardware.sim.simulated_bench as simulated_bench
 from db.database import open_database
 from hardware.android.pixel import Pixel
 from hardware.bench import Bench, BenchSettings, open_bench
@@ -20,6 +21,7 @@ from hardware.discovery import Discovery, SerialPort
 from hardware.errors import MeterNotFound, NoRoot, PhoneNotFound
 from hardware.meter import Passthrough
 from hardware.phone import PIXEL_4_XL_LOCKS
+from hardware.sim.simulated_bench import SimulatedBench
 from lab.bench.lock import locked
 from lab.commands.doctor import doctor
 from lab.doctor.check import Check
@@ -103,6 +105,38 @@ def test_passthrough_is_left_alone_unless_asked_for() -> None:
     assert modes == [Passthrough.OFF, Passthrough.ON]
     assert found.outcome == "ok"
     assert "the phone was back after" in found.why
+
+
+@pytest.mark.parametrize(("trouble", "word"), [("over-current", "over-current"), ("high", "above the ceiling")])
+def test_passthrough_stops_at_what_the_meter_protects_from(
+    trouble: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sims, voltages = list[SimulatedBench](), list[float]()
+    monkeypatch.setattr(
+        simulated_bench, "SimulatedBench", lambda *given: sims.append(SimulatedBench(*given)) or sims[-1]
+    )
+
+    @contextmanager
+    def troubled(settings: BenchSettings) -> Iterator[Bench]:
+        with open_bench(settings) as bench:
+            cut, set_voltage = bench.meter.set_passthrough, bench.meter.set_voltage
+
+            def cut_and_harm(mode: Passthrough) -> None:
+                cut(mode)
+                if trouble == "over-current":
+                    sims[0].meter.over_current = mode is Passthrough.OFF
+                elif mode is Passthrough.OFF:
+                    sims[0].world.output_v = 4.9
+
+            bench.meter.set_passthrough = cut_and_harm  # type: ignore[method-assign]
+            bench.meter.set_voltage = lambda volts: (voltages.append(volts), set_voltage(volts))[1]  # type: ignore[method-assign]
+            yield bench
+
+    found = by_name(examine(DoctorRequest("simulated", passthrough=True), probes(troubled)))["USB passthrough"]
+    assert found.outcome == "fail"
+    assert word in found.why
+    assert (0.0 in voltages) == (trouble == "high")
+    assert (sims[0].meter.registers[0x41] == 0) == (trouble == "high")
 
 
 @contextmanager

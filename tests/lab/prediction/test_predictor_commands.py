@@ -253,7 +253,7 @@ def test_simulated_and_measured_campaigns_are_not_fitted_together(run: Run, tmp_
             campaign_id, session_id = record_campaign(db, name, simulated=simulated)
             measure_window(db, campaign_id, session_id, [1.0] * 4)
     refused(run("fit-rf"), 2, "simulated: true (4 visits), false (4 visits)", "--campaign first or --campaign real")
-    refused(run("fit-rf", "--campaign", "nope"), 5, "nope")
+    refused(run("fit-rf", "--campaign", "nope"), 2, "nope", "first, real")
 
 
 def test_architectures_of_another_release_ask_for_the_papers_columns(run: Run, tmp_path: Path) -> None:

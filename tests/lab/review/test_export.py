@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import lab.review.export
 from db.database import Database, open_database
-from db.errors import RecordRefused
+from db.errors import CampaignUnknown
 from db.results import FIXED_COLUMNS, result_rows
 from lab.commands.export import export
 from lab.review.export import FIXED_KINDS, ExportError, export_file, export_stream
@@ -183,6 +183,6 @@ def test_no_accepted_row_is_an_error_and_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_campaign_is_named_with_the_known_ones(db: Database, tmp_path: Path) -> None:
-    with pytest.raises(RecordRefused) as raised:
+    with pytest.raises(CampaignUnknown) as raised:
         export_file(db, tmp_path / "rows.csv", "frist")
     assert "first" in raised.value.hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -420,3 +421,36 @@ def test_the_dashboard_shows_the_study(predictor: Path, tmp_path: Path) -> None:
         process.kill()
         process.stdout.close()
         process.wait()
+
+
+def test_a_study_goes_on_with_its_own_predictor_when_another_was_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--surrogate", str(made_up_table(tmp_path / "trainings.csv")), "--algorithm", "random"]
+    save_predictor(tmp_path / "energy-model", AUDIO_2D, without="Identity")
+    assert search(monkeypatch, "run", *asked, "--trials", "2") == 0
+    said = capsys.readouterr().err
+    assert said.count("has never seen") == 1
+    assert "lab measure --n 100" in said
+    save_predictor(tmp_path / "energy-model", AUDIO_2D, seed=12)
+    assert search(monkeypatch, "run", *asked, "--trials", "3") == 0
+    said = capsys.readouterr()
+    assert "its own copy of the energy predictor" in said.err
+    assert "Best of 3 networks" in said.out
+    shutil.rmtree(tmp_path / "energy-model")
+    assert search(monkeypatch, "worker", *asked[:2], "--trials", "4") == 0
+    assert "its own copy" in capsys.readouterr().err
+
+
+def test_a_worker_elsewhere_needs_the_predictor_of_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = ["--surrogate", str(made_up_table(tmp_path / "trainings.csv"))]
+    save_predictor(tmp_path / "energy-model", AUDIO_2D)
+    assert search(monkeypatch, "init", *table) == 0
+    save_predictor(tmp_path / "other", AUDIO_2D, seed=12)
+    elsewhere = [*table, "--db", str(tmp_path / "elsewhere.db"), "--storage", f"sqlite:///{tmp_path}/lab.trials.db"]
+    assert search(monkeypatch, "worker", *elsewhere, "--predictor", "other") == cli.BAD_INPUT
+    assert "made with another predictor" in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere.db").exists()
+    assert search(monkeypatch, "worker", *elsewhere, "--trials", "1") == 0

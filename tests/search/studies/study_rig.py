@@ -39,9 +39,15 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 MJ_PER_FLOP = 1e-7
 
 
-def save_predictor(folder: Path, space: Space) -> None:
-    """Energy = 0.1 mJ per MFLOP and 3 % noise, learnt from 60 architectures of the space."""
-    architectures = space.sample_unique(60, 11)
+def save_predictor(folder: Path, space: Space, without: str | None = None, seed: int = 11) -> None:
+    """Energy = 0.1 mJ per MFLOP and 3 % noise, learnt from 60 architectures of the space.
+
+    Args:
+        without: a type of block that none of them has.
+        seed: which architectures.
+    """
+    drawn = space.sample_unique(60 if without is None else 600, seed)
+    architectures = [a for a in drawn if all(block.type.value != without for block in a.blocks)][:60]
     columns = feature_columns(architectures)
     flops = np.asarray(columns["flops"], np.float64)
     noise = np.random.default_rng(0).normal(1.0, 0.03, len(flops))

@@ -16,7 +16,9 @@ from study_rig import NOW, a_worker, quick_trainer, save_predictor, settings
 
 from db.rows import TrialSpec
 from db.studies import list_trials
-from search.errors import StorageUnusable
+from predictor.errors import BadTable
+from search.engine.record import FAILURE, TrialCosts
+from search.errors import StorageUnusable, TrialsFailing
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D
 from search.studies.ownership import WORKER, ask, signature
@@ -233,3 +235,51 @@ def test_a_storage_that_is_not_that_of_the_record_is_refused(tmp_path: Path, pre
         run(tmp_path, predictor, 4)
     (tmp_path / "kept.db").rename(tmp_path / "lab.trials.db")
     assert run(tmp_path, predictor, 3) == whole
+
+
+def test_what_cannot_be_evaluated_is_failed_with_its_reason_and_the_search_goes_on(
+    tmp_path: Path, predictor: Path
+) -> None:
+    told = []
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        wrong = dict.fromkeys(worker._encoding.names, "no such block")
+        worker.study.enqueue_trial(wrong)
+        chosen = replace(worker, failed=lambda number, reason: told.append((number, reason)))
+        assert chosen.run(2, lambda: False) == 2
+        failed = worker.study.trials[0]
+    assert failed.state is TrialState.FAIL
+    assert "no such block" in failed.user_attrs[FAILURE]
+    ((number, reason),) = told
+    assert number == 0
+    assert "no such block" in reason
+
+
+def test_a_trial_that_an_earlier_version_died_at_for_ever_is_given_up(tmp_path: Path, predictor: Path) -> None:
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        trial = ask(worker.study, NOW)
+        trial.set_user_attr(WORKER, DEAD)
+        strange = replace(worker, costs=_Ignorant(1))
+        assert strange.run(2, lambda: False) == 2
+        assert [t.state for t in worker.study.trials] == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+        assert worker.study.trials[0].params != worker.study.trials[1].params
+
+
+def test_after_three_failures_on_end_a_search_stops_and_the_study_stays_usable(tmp_path: Path, predictor: Path) -> None:
+    with a_worker(tmp_path, predictor, settings()) as worker:
+        with pytest.raises(TrialsFailing, match="3 trials on end"):
+            replace(worker, costs=_Ignorant(10)).run(2, lambda: False)
+        assert [t.state for t in worker.study.trials] == [TrialState.FAIL] * 3
+    assert len(run(tmp_path, predictor, 2)) == 2
+
+
+class _Ignorant:
+    """Costs of a predictor that cannot predict for the first architectures that it is asked about."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def known(self, architecture: Architecture) -> TrialCosts:
+        self._n -= 1
+        if self._n >= 0:
+            raise BadTable("b06_type is 'Identity' in row 1, which was never measured", "measure more")
+        return TrialCosts(1.0, 0.9, 1.1, 50_000, 0.0, 1_000_000, 9_000, architecture.architecture_hash)
