@@ -2,7 +2,7 @@
 
     python benchmarks/first_hour.py --seeds 10 --out /tmp/first-hour
 
-Types `lab measure --n 50 --seed S`, `lab fit-rf` and `search run --trials 3 --effort smoke` as a user does, in a fresh
+Types `lab measure --n 50 --seed S`, `lab fit-rf` and `search run --trials 3 --budget smoke` as a user does, in a fresh
 folder a seed, on the simulated bench, and prints their exit codes. Killed, it goes on where it stopped: exit codes
 are kept beside what each command said. Ends with 1 when any command did not end with 0.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 _MEASURE = ("lab.cli", "measure", "--n", "50", "--seed")
 _FIT = ("lab.cli", "fit-rf")
-_SEARCH = ("search.cli", "run", "--trials", "3", "--effort", "smoke")
+_SEARCH = ("search.cli", "run", "--trials", "3", "--budget", "smoke")
 _WORST_S = 1800
 _CODES = "exit_codes.json"
 

@@ -21,6 +21,7 @@ import zstandard
 
 from db.errors import DiskFull, TraceDamaged, TraceMissing, Unreachable
 from db.faults import FULL_HINT, PERMISSION_HINT
+from db.whole_file import sync
 
 _LEVEL = 3
 _DAMAGED_HINT = "restore it from a copy; its energies stand, but cannot be derived again"
@@ -66,8 +67,9 @@ def store_trace(files_dir: Path, chunks: Iterable[bytes]) -> StoredTrace:
             path.parent.mkdir(exist_ok=True)
             # Also over a file of the same hash: should that one have been damaged, it is whole again.
             part.replace(path)
-            _sync_folder(path.parent)
-            _sync_folder(folder)
+            # The new name itself must be on the disk before the row that speaks of it.
+            sync(path.parent)
+            sync(folder)
     finally:
         part.unlink(missing_ok=True)
     return StoredTrace(path, raw_path, sha256, raw_bytes, stored_bytes)
@@ -104,15 +106,6 @@ def _compress(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
         file.write(compressor.compress(chunk))
     file.write(compressor.flush())
     return digest.hexdigest(), raw_bytes
-
-
-def _sync_folder(folder: Path) -> None:
-    """The new name itself must be on the disk before the row that speaks of it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -7,7 +7,7 @@
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
         ├── UnknownNetwork      a name that no baseline has
-        ├── UnknownEffort       a name that no effort has
+        ├── UnknownBudget       a name that no budget of training has
         ├── UnknownReward       a name that no preset of the reward has
         ├── UnknownAlgorithm    a name that no search algorithm has
         ├── UnknownStopRule     a name that no rule for stopping has
@@ -82,8 +82,8 @@ class UnknownNetwork(StableSearchError):
     """No baseline has this name."""
 
 
-class UnknownEffort(StableSearchError):
-    """No effort has this name."""
+class UnknownBudget(StableSearchError):
+    """No budget of training has this name."""
 
 
 class UnknownReward(StableSearchError):

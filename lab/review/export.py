@@ -7,11 +7,9 @@ nobody ever sees half of one. The column `simulated` is in every row.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from db.database import Database
 from db.results import result_rows
+from db.whole_file import whole_file
 from lab.errors import USAGE, LabError
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def export_file(db: Database, out: Path, campaign: str | None = None) -> ExportR
     survey = _survey(db, campaign)
     rows = _rows(db, campaign, survey)
     try:
-        with _replacing(out.resolve()) as file:
+        with whole_file(out.resolve()) as part, part.open("wb") as file:
             if out.suffix == ".parquet":
                 _write_parquet(file, rows, survey)
             else:
@@ -210,21 +209,6 @@ def _fitted(value: Any, kind: Kind) -> Any:
     if kind == "real":
         return float(value)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` at the end of the block, or leaves no trace of itself."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def _write_csv_bytes(file: IO[bytes], rows: Iterable[dict[str, Any]], survey: _Survey) -> None:

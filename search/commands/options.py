@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+from search.commands.terminal import say
+
+Given = TypeVar("Given")
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall have in all.")]
 Hours = Annotated[float | None, typer.Option("--hours", min=0.0, help="Begin no trial after so many hours.")]
@@ -36,17 +40,26 @@ Stopping = Annotated[
         "--stopping", help="Who stops trainings that will not pay: none, median, decay, tsgp. [default: tsgp]"
     ),
 ]
-Again = Annotated[
+Replicate = Annotated[
     str | None,
-    typer.Option("--again", help="Train the networks of this study again, from other seeds (--seed), before others."),
+    typer.Option(
+        "--replicate", help="Begin with the networks of this study, trained from another seed (--seed): replicates."
+    ),
 ]
-AgainTable = Annotated[
+ReplicateTable = Annotated[
     Path | None,
-    typer.Option("--again-table", help="The same of a table from `search trainings`, the most accurate first."),
+    typer.Option("--replicate-table", help="The same of a table from `search trainings`, the most accurate first."),
 ]
+OldEffort = Annotated[str | None, typer.Option("--effort", hidden=True)]
+OldAgain = Annotated[str | None, typer.Option("--again", hidden=True)]
+OldAgainTable = Annotated[Path | None, typer.Option("--again-table", hidden=True)]
 RewardName = Annotated[str, typer.Option("--reward", help="b or b-prime: what energy costs.")]
-EffortName = Annotated[
-    str, typer.Option("--effort", help="smoke (shows that all works), quick (about a minute a trial) or thorough.")
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        help="Training of each network: smoke (shows that all works), quick (about a minute a trial) or thorough.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
 
@@ -54,3 +67,11 @@ DEFAULT_ALGORITHM = "known-penalty"
 
 DEFAULT_PREDICTOR = Path("energy-model")
 """Where `lab fit-rf` writes."""
+
+
+def under_old_name(value: Given, old_value: Given | None, old: str, new: str) -> Given:
+    """The value of an option that was renamed in release 0.2; its old name still works, with a note on stderr."""
+    if old_value is None:
+        return value
+    say(f"note: {old} is called {new} from release 0.2 on; the old name goes with the next release")
+    return old_value

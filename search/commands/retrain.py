@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.commands.exits import INTERRUPTED
-from search.commands.options import DEFAULT_PREDICTOR, Data, Db, EffortName
+from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, under_old_name
 from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ def retrain(
     top: Top = 1,
     baselines: Baselines = False,
     repeats: Repeats = 5,
-    effort: EffortName = "quick",
+    budget: Budget = "quick",
     audioset: Data = None,
     out: Out = None,
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
+    effort: OldEffort = None,
 ) -> None:
     """Trains networks again, a third longer than a trial and several times, and judges them by the unseen test split.
 
@@ -57,12 +58,12 @@ def retrain(
     from search.studies.loop import StudyClock
     from search.training.trainer import train
 
-    chosen_effort = budget_named(effort)
+    training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget"))
     # A record that is not there has no study.
     with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
-        data = load_data(audioset, chosen_effort.clips, say)
-        files_dir, recipe = networks_dir(database), chosen_effort.recipe
+        data = load_data(audioset, training_budget.clips, say)
+        files_dir, recipe = networks_dir(database), training_budget.recipe
         retrainer = FinalRetrainer(database, files_dir, data, recipe, StudyClock.of_this_machine(), train, _print_line)
         try:
             retrainer.run(chosen, repeats, lambda: False)

@@ -19,15 +19,18 @@ from search.commands.exits import INTERRUPTED, errors_explained
 from search.commands.options import (
     DEFAULT_ALGORITHM,
     DEFAULT_PREDICTOR,
-    Again,
-    AgainTable,
     Algorithm,
+    Budget,
     Data,
     Db,
-    EffortName,
     Hours,
     Name,
+    OldAgain,
+    OldAgainTable,
+    OldEffort,
     Predictor,
+    Replicate,
+    ReplicateTable,
     Resume,
     RewardName,
     Seed,
@@ -37,6 +40,7 @@ from search.commands.options import (
     Surrogate,
     Trials,
     Workers,
+    under_old_name,
 )
 from search.commands.terminal import say
 from search.worker_processes import Companions, is_companion
@@ -61,8 +65,9 @@ def run(
     algorithm: Algorithm = DEFAULT_ALGORITHM,
     stopping: Stopping = None,
     reward: RewardName = "b",
-    effort: EffortName = "quick",
+    budget: Budget = "quick",
     seed: Seed = 1,
+    effort: OldEffort = None,
 ) -> None:
     """Searches for audio classifiers that are accurate, frugal and small.
 
@@ -74,8 +79,9 @@ def run(
     """
     from search.studies.start import StudyRequest, check_begun, start_study
 
+    budget = under_old_name(budget, effort, "--effort", "--budget")
     asked = StudyRequest(
-        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
+        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
     if resume:
         check_begun(asked)
@@ -98,14 +104,17 @@ def init(
     algorithm: Algorithm = DEFAULT_ALGORITHM,
     stopping: Stopping = None,
     reward: RewardName = "b",
-    effort: EffortName = "quick",
+    budget: Budget = "quick",
     seed: Seed = 1,
-    again: Again = None,
-    again_table: AgainTable = None,
+    replicate: Replicate = None,
+    replicate_table: ReplicateTable = None,
+    effort: OldEffort = None,
+    again: OldAgain = None,
+    again_table: OldAgainTable = None,
 ) -> None:
     """Makes a study for workers: schema and settings, before the first of them starts.
 
-    With --again or --again-table it begins with networks that were trained before: how much of an accuracy is
+    With --replicate or --replicate-table it begins with networks that were trained before: how much of an accuracy is
     run-to-run (seed) variance.
 
     Exit codes: as `search run`.
@@ -115,12 +124,15 @@ def init(
     from search.studies.storage import default_url, queue
     from search.surrogate.trainings import read_trainings
 
+    budget = under_old_name(budget, effort, "--effort", "--budget")
+    replicate = under_old_name(replicate, again, "--again", "--replicate")
+    replicate_table = under_old_name(replicate_table, again_table, "--again-table", "--replicate-table")
     asked = StudyRequest(
-        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, effort, seed, surrogate
+        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
-    queued = [] if again is None else trained_before(storage or default_url(db), again, space, seed)
-    if again_table is not None:
-        queued += most_accurate(read_trainings(again_table), space, seed)
+    queued = [] if replicate is None else trained_before(storage or default_url(db), replicate, space, seed)
+    if replicate_table is not None:
+        queued += most_accurate(read_trainings(replicate_table), space, seed)
     with start_study(asked, say) as started:
         queue(started.study, started.url, queued)
         typer.echo(f"study {study} stands at {started.shown_url}")

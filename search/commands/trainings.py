@@ -77,6 +77,6 @@ def _print_quality(everything: Trainings) -> None:
 
 def _seed_variance_text(seed_variance: SeedVariance | None) -> str:
     if seed_variance is None:
-        return "unknown: train networks again with `search init --again` or `--again-table`"
+        return "unknown: train networks again with `search init --replicate` or `--replicate-table`"
     sds = f"{seed_variance.accuracy_sd:.4f} of the accuracy, {seed_variance.log_odds_sd:.3f} of its log-odds"
     return f"{sds} ({seed_variance.n_free} degrees of freedom)"

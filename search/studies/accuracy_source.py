@@ -37,27 +37,27 @@ class AccuracySource:
     sha256: str
     synthetic: bool
     surrogate: bool
-    effort: str
+    budget: str
     recipe: TrainingRecipe
     train: Trainer
 
 
-def training_source(audioset: Path | None, effort_name: str, say: Say) -> AccuracySource:
+def training_source(audioset: Path | None, budget_name: str, say: Say) -> AccuracySource:
     """Trainings on AudioSet from a folder, or on the synthetic set.
 
     Raises:
-        UnknownEffort: no effort has that name.
+        UnknownBudget: no budget has that name.
         DataMissing, DataBroken: AudioSet is not there, or cannot be read.
     """
-    effort = budget_named(effort_name)
-    data = load_data(audioset, effort.clips, say)
+    budget = budget_named(budget_name)
+    data = load_data(audioset, budget.clips, say)
 
     def train(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         from search.training.trainer import train as train_graph
 
-        return train_graph(build_graph(architecture), data, effort.recipe, seed, watch)
+        return train_graph(build_graph(architecture), data, budget.recipe, seed, watch)
 
-    return AccuracySource(data.name, data.sha256, data.synthetic, False, effort.name, effort.recipe, train)
+    return AccuracySource(data.name, data.sha256, data.synthetic, False, budget.name, budget.recipe, train)
 
 
 def surrogate_source(table: Path, space: str, say: Say) -> AccuracySource:

@@ -1,11 +1,11 @@
-"""How much work goes into each trial, by name."""
+"""How much training each trial gets, by name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from search.audio.synthetic_data import SyntheticSize
-from search.errors import UnknownEffort
+from search.errors import UnknownBudget
 from search.training.recipe import QUICK, SMOKE, THOROUGH, TrainingRecipe
 
 
@@ -32,12 +32,12 @@ BUDGETS = (
 
 
 def budget_named(name: str) -> TrainingBudget:
-    """The effort of this name.
+    """The budget of this name.
 
     Raises:
-        UnknownEffort: there is none.
+        UnknownBudget: there is none.
     """
-    for effort in BUDGETS:
-        if effort.name == name:
-            return effort
-    raise UnknownEffort(f"no effort {name!r}", f"efforts: {', '.join(each.name for each in BUDGETS)}")
+    for budget in BUDGETS:
+        if budget.name == name:
+            return budget
+    raise UnknownBudget(f"no budget {name!r}", f"budgets: {', '.join(each.name for each in BUDGETS)}")

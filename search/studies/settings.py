@@ -29,7 +29,7 @@ class StudySettings:
         reward: name of a preset, see search.engine.reward.
         seed: of proposals and trainings.
         data: name of the data set.
-        effort: its name, see `effort`.
+        budget: its name, see search.studies.budget.
         recipe: how networks are trained.
         predictor_sha256: of all that the energy predictor's answers follow from.
         predictor_simulated: whether these are of a simulated bench.
@@ -45,7 +45,7 @@ class StudySettings:
     seed: int
     data: str
     data_sha256: str
-    effort: str
+    budget: str
     recipe: TrainingRecipe
     predictor_sha256: str
     predictor_simulated: bool
@@ -55,6 +55,7 @@ class StudySettings:
     def to_plain(self) -> dict[str, Any]:
         """As JSON takes it."""
         plain = dataclasses.asdict(self)
+        plain["effort"] = plain.pop("budget")
         return {"format": FORMAT, **plain, "options": [list(pair) for pair in self.options]}
 
     @classmethod
@@ -70,6 +71,8 @@ class StudySettings:
                 raise UnknownSettings(
                     f"the study's settings have format {plain['format']}, this version reads {FORMAT}", hint
                 )
+            # Release 0.1 called the budget `effort`; the name in stored studies stays.
+            plain = {**plain, "budget": plain["effort"]}
             values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
             values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
             values["recipe"] = TrainingRecipe(**plain["recipe"])

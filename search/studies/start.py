@@ -53,7 +53,7 @@ class StudyRequest:
     algorithm: str
     stopping: str | None
     reward: str
-    effort: str
+    budget: str
     seed: int
     surrogate: Path | None = None
 
@@ -129,7 +129,7 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         raise StudyMissing("a study needs a name", "give it one with --study NAME")
     space = space_named(asked.space)
     reward_named(asked.reward)
-    budget_named(asked.effort)
+    budget_named(asked.budget)
     check_algorithm(asked.algorithm)
     stopping = asked.stopping or (NO_RULE if asked.algorithm == PARETO else DEFAULT_STOP_RULE)
     if asked.algorithm == PARETO and stopping != NO_RULE:
@@ -144,7 +144,7 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         if begun is not None and begun.space == asked.space
         else load_predictor(asked.predictor, asked.space)
     )
-    source = _source(asked.surrogate, asked.audioset, asked.effort, asked.space, say)
+    source = _source(asked.surrogate, asked.audioset, asked.budget, asked.space, say)
     settings = StudySettings(
         space=asked.space,
         options=space.default_options,
@@ -155,7 +155,7 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         data=source.name,
         data_sha256=source.sha256,
         recipe=source.recipe,
-        effort=source.effort,
+        budget=source.budget,
         predictor_sha256=saved.sha256,
         predictor_simulated=saved.predictor.simulated,
         data_synthetic=source.synthetic,
@@ -196,7 +196,7 @@ def join_study(
     saved = _own_predictor(db_url, name, settings, predictor, say)
     if settings.surrogate and surrogate is None:
         raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
-    source = _source(surrogate, audioset, settings.effort, settings.space, say)
+    source = _source(surrogate, audioset, settings.budget, settings.space, say)
     if source.sha256 != settings.data_sha256:
         raise PredictorUnfit(
             f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
@@ -269,12 +269,12 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
     return saved
 
 
-def _source(surrogate: Path | None, audioset: Path | None, effort: str, space: str, say: Say) -> AccuracySource:
+def _source(surrogate: Path | None, audioset: Path | None, budget: str, space: str, say: Say) -> AccuracySource:
     if surrogate is not None:
         if audioset is not None:
             raise BadTrainings("a surrogate trains on no data", "leave out --surrogate, or --audioset")
         return surrogate_source(surrogate, space, say)
-    return training_source(audioset, effort, say)
+    return training_source(audioset, budget, say)
 
 
 def _recorded(db: Database, name: str, settings: StudySettings) -> StudyRow:

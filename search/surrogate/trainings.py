@@ -139,7 +139,7 @@ def merged(tables: Sequence[Trainings]) -> Trainings:
     if not tables:
         raise BadTrainings("no table of trainings", _HINT)
     if any(replace(table, rows=()) != replace(tables[0], rows=()) for table in tables):
-        raise BadTrainings("the studies differ in space, data or recipe", "take studies of one space and one effort")
+        raise BadTrainings("the studies differ in space, data or recipe", "take studies of one space and one budget")
     rows = {(row.architecture.architecture_hash, row.seed): row for table in tables for row in table.rows}
     return replace(tables[0], rows=tuple(rows.values()))
 

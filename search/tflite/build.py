@@ -88,7 +88,7 @@ def build_file(network: Network, seed: int, out_dir: Path) -> BuiltFile:
     try:
         # The content is compared because a power cut can leave a renamed file empty.
         if not (path.is_file() and path.read_bytes() == data):
-            with whole_file(path) as part:
+            with whole_file(path, rebuildable=True) as part:
                 part.write_bytes(data)
     except OSError as error:
         raise build_failed(error, path) from error

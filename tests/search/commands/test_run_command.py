@@ -58,7 +58,7 @@ def search(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["--algorithm", "luck"], "known-penalty"),
         (["--stopping", "never"], "tsgp"),
         (["--reward", "c"], "b-prime"),
-        (["--effort", "much"], "thorough"),
+        (["--budget", "much"], "thorough"),
         (["--audioset", "nowhere"], "audioset"),
         (["--trials", "0"], "trials"),
     ],
@@ -88,7 +88,7 @@ def test_a_predictor_of_another_space_is_refused(
 def test_a_study_made_by_init_goes_on_only_with_its_own_settings(
     predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--predictor", str(predictor), "--effort", "smoke", "--algorithm", "random"]
+    common = ["--predictor", str(predictor), "--budget", "smoke", "--algorithm", "random"]
     assert search(monkeypatch, "init", *common) == 0
     assert "search worker --study search --storage sqlite:///" in capsys.readouterr().out
     assert search(monkeypatch, "run", *common, "--reward", "b-prime") == exits.BAD_INPUT
@@ -130,8 +130,8 @@ def test_what_is_refused_makes_nothing(
         (2, "trainings", "--db", "typo.db", "--study", "s"),
         (5, "retrain", "--db", "typo.db", "--study", "s"),
         (5, "best", "--study", "s"),
-        (2, "init", *common, "--surrogate", table, "--again", "nowhere", "--seed", "4"),
-        (2, "run", *common, "--surrogate", table, "--effort", "much"),
+        (2, "init", *common, "--surrogate", table, "--replicate", "nowhere", "--seed", "4"),
+        (2, "run", *common, "--surrogate", table, "--budget", "much"),
         (2, "run", *common, "--surrogate", table, "--audioset", "nowhere"),
         (2, "run", *common, "--surrogate", table, "--study", " "),
         (2, "trainings", "--table", table, "--out", "no/folder/t.csv"),
@@ -162,7 +162,7 @@ def test_settings_that_this_version_cannot_read_are_said(
 def test_a_study_of_a_version_that_knew_no_surrogates_goes_on(
     predictor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["--predictor", str(predictor), "--effort", "smoke", "--algorithm", "random"]
+    asked = ["--predictor", str(predictor), "--budget", "smoke", "--algorithm", "random"]
     assert search(monkeypatch, "init", *asked) == 0
     with sqlite3.connect("lab.db") as record:
         record.execute("UPDATE study SET settings_json = json_remove(settings_json, '$.surrogate')")
@@ -310,16 +310,16 @@ def test_networks_of_a_study_are_trained_again_from_other_seeds(
     common = ["--predictor", str(predictor), "--surrogate", str(table)]
     assert search(monkeypatch, "run", "--trials", "4", *common) == 0
     for _ in range(2):
-        again = ["--study", "repeats", "--seed", "2", "--again", "search", "--algorithm", "random"]
+        again = ["--study", "repeats", "--seed", "2", "--replicate", "search", "--algorithm", "random"]
         assert search(monkeypatch, "init", *again, *common) == 0
     assert search(monkeypatch, "worker", "--study", "repeats", "--trials", "5", *common) == 0
     first, repeats = (load_study("sqlite:///lab.trials.db", name).trials for name in ("search", "repeats"))
     assert [trial.params for trial in repeats[:4]] == [trial.params for trial in first]
     assert repeats[4].params not in [trial.params for trial in first]
     assert [trial.values for trial in repeats[:4]] != [trial.values for trial in first]
-    assert search(monkeypatch, "init", *again, *common, "--again", "nowhere") == exits.BAD_INPUT
+    assert search(monkeypatch, "init", *again, *common, "--replicate", "nowhere") == exits.BAD_INPUT
     assert "it has: repeats, search" in capsys.readouterr().err
-    asked = ["--study", "same", "--again", "search", "--algorithm", "random"]
+    asked = ["--study", "same", "--replicate", "search", "--algorithm", "random"]
     assert search(monkeypatch, "init", *asked, *common) == exits.BAD_INPUT
     assert "--seed 2" in capsys.readouterr().err
     assert search(monkeypatch, "best", "--study", "same") == exits.BAD_INPUT
@@ -330,7 +330,7 @@ def test_networks_of_a_table_are_trained_again_the_most_accurate_first(
 ) -> None:
     table = made_up_table(tmp_path / "trainings.csv")
     common = ["--study", "tops", "--predictor", str(predictor), "--surrogate", str(table)]
-    assert search(monkeypatch, "init", *common, "--algorithm", "random", "--again-table", str(table)) == 0
+    assert search(monkeypatch, "init", *common, "--algorithm", "random", "--replicate-table", str(table)) == 0
     assert search(monkeypatch, "worker", *common, "--trials", "3") == 0
     rows = sorted(made_up_trainings().rows, key=lambda row: -row.accuracy)
     expected = [params_of(row.architecture) for row in rows[:3]]
@@ -354,10 +354,10 @@ def test_a_table_whose_trainings_would_come_out_the_same_or_cannot_be_repeated_i
     common = ["--study", "other", "--predictor", str(predictor), "--seed", "4"]
     for said, trainings in tables.items():
         write_trainings(tmp_path / "t.csv", trainings)
-        assert search(monkeypatch, "init", *common, "--again-table", "t.csv") == exits.BAD_INPUT
+        assert search(monkeypatch, "init", *common, "--replicate-table", "t.csv") == exits.BAD_INPUT
         assert said in capsys.readouterr().err
     write_trainings(tmp_path / "t.csv", good)
-    assert search(monkeypatch, "init", *common, "--space", "audio1d", "--again-table", "t.csv") == exits.BAD_INPUT
+    assert search(monkeypatch, "init", *common, "--space", "audio1d", "--replicate-table", "t.csv") == exits.BAD_INPUT
     assert "the trainings are in audio2d, not in audio1d" in capsys.readouterr().err
     assert search(monkeypatch, "best", "--study", "other") != 0
 
@@ -450,7 +450,16 @@ def test_a_worker_elsewhere_needs_the_predictor_of_the_study(
     assert search(monkeypatch, "init", *table) == 0
     save_predictor(tmp_path / "other", AUDIO_2D, seed=12)
     elsewhere = [*table, "--db", str(tmp_path / "elsewhere.db"), "--storage", f"sqlite:///{tmp_path}/lab.trials.db"]
-    assert search(monkeypatch, "worker", *elsewhere, "--predictor", "other") == cli.BAD_INPUT
+    assert search(monkeypatch, "worker", *elsewhere, "--predictor", "other") == exits.BAD_INPUT
     assert "made with another predictor" in capsys.readouterr().err
     assert not (tmp_path / "elsewhere.db").exists()
     assert search(monkeypatch, "worker", *elsewhere, "--trials", "1") == 0
+
+
+def test_an_option_works_under_its_old_name_for_one_release_with_a_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(monkeypatch, "run", "--effort", "much") == exits.BAD_INPUT
+    said = capsys.readouterr().err
+    assert "note: --effort is called --budget" in said
+    assert "no budget 'much'" in said

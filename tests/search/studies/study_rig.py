@@ -80,7 +80,7 @@ def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations
     """Of a study of the 2D space."""
     return StudySettings(
         space="audio2d", options=AUDIO_2D.default_options, algorithm=algorithm, stopping=stopping, reward="b", seed=3,
-        data="none", data_sha256="", effort="quick", recipe=TrainingRecipe(n_evaluations=n_evaluations),
+        data="none", data_sha256="", budget="quick", recipe=TrainingRecipe(n_evaluations=n_evaluations),
         predictor_sha256="", predictor_simulated=True, data_synthetic=True,
     )  # fmt: skip
 
