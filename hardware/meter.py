@@ -168,7 +168,7 @@ class Recording(Protocol):
         ...
 
     def raw(self) -> bytes:
-        """Everything read so far, as stored by `record_format`."""
+        """Everything read so far, in the meter's own format (docs/reference/raw-traces.md)."""
         ...
 
     def trace(self) -> Trace:

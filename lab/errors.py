@@ -6,6 +6,7 @@ LabError
 ├── CampaignStopped   the campaign cannot go on; running the same command again continues it
 ├── BenchLocked       another campaign uses this meter or phone
 ├── UsageError        options that do not go together, or a file of a user that cannot be used
+├── MixedConditions   the campaign was measured under other conditions, which are never mixed
 └── NotEnoughSpace    the disk would not hold the campaign's traces
 """
 

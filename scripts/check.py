@@ -21,6 +21,7 @@ QUICK: tuple[tuple[str, ...], ...] = (
     ("-m", "mypy"),
     ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
     ("scripts/profile_reference.py", "--check"),
+    ("scripts/figures.py", "--check"),
 )
 # On all cores; the tests of a module stay together, and so do their fixtures.
 TESTS = ("-m", "pytest", "-m", "not slow", "-n", "auto", "--dist", "loadscope")

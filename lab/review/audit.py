@@ -1,7 +1,7 @@
 """An independent check of a campaign: everything that its results rest on is looked at again, from the record alone.
 
-In the spirit of MLPerf's compliance checker: what the campaign says of itself is not believed but worked out anew from
-traces, hashes, gates and profiles. `lab audit` prints what this returns.
+In the spirit of MLPerf's compliance checker: what the campaign says of itself is held against its traces, hashes, gates
+and profiles. Energies are not derived again: `lab reanalyse` does that. `lab audit` prints what this returns.
 """
 
 from __future__ import annotations

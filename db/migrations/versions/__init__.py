@@ -1,1 +1,1 @@
-"""Migrations in order. One that has been released is never changed: a new one follows it."""
+"""The migrations, oldest first. There is no 0003: it was never released, and its number is not given again."""
