@@ -254,7 +254,7 @@ def _outcome(place: Path, faults: Sequence[str], seed: int, restored: bool) -> d
         n_trusted = _n_trusted(db)
         checked = [check for check in audit(db, campaign) if check.outcome == "fail"]
     struck += [name for name in faults if FAULTS[name].hits == "host" and _host_fault_struck(name, stops)]
-    visits = Counter(row["task_id"] for row in rows)
+    visits = Counter(row.task_id for row in rows)
     return {
         "faults": "+".join(faults) or "none",
         "seed": seed,
@@ -315,9 +315,9 @@ def _n_trusted(db: Database) -> int:
 def _is_off_clock(db: Database, row: dict[str, Any]) -> bool:
     """The latency is not that of the locked clock."""
     constants = pixel4xl()
-    model = (db.files_dir / "models" / f"{row['model_sha256']}.tflite").read_bytes()
-    cost = cost_of(read_work(model), constants, constants.kernels["ruy8"], row["clock_freq_khz"])
-    return abs(row["latency_ms"] / cost.latency_ms - 1) > WRONG_CLOCK_FRAC
+    model = (db.files_dir / "models" / f"{row.model_sha256}.tflite").read_bytes()
+    cost = cost_of(read_work(model), constants, constants.kernels["ruy8"], row.clock_freq_khz)
+    return abs(row.latency_ms / cost.latency_ms - 1) > WRONG_CLOCK_FRAC
 
 
 # -- the file of results, and the tables

@@ -115,7 +115,7 @@ def judge(folder: Path) -> None:
     comparisons = compare(rows, read_truths(folder / "truth.jsonl"))
     worst = max(abs(comparison.error_frac) for comparison in comparisons)
     n_wrong = sum(abs(comparison.error_frac) > _WRONG_FRAC for comparison in comparisons)
-    without = now.n_tasks.get("done", 0) - len({row["task_id"] for row in rows})
+    without = now.n_tasks.get("done", 0) - len({row.task_id for row in rows})
     print(f"  architectures        {dict(now.n_tasks)}, done without a row: {without}")
     print(f"  rows                 {len(rows):,}, off by more than 1.5 %: {n_wrong}, worst {worst:.2%}")
     print(f"  windows              {dict(now.n_windows)}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from db.results import ResultRow
 from lab.analysis.energy import student_t_95
 
 # The record has the start of the tool's process, the truth the start of its measured part.
@@ -65,7 +66,7 @@ def read_truths(path: Path) -> list[dict[str, Any]]:
     return truths
 
 
-def compare(rows: Iterable[dict[str, Any]], truths: Iterable[dict[str, Any]]) -> list[TruthComparison]:
+def compare(rows: Iterable[ResultRow], truths: Iterable[dict[str, Any]]) -> list[TruthComparison]:
     """Each visit of the record beside the run that it recorded.
 
     Args:
@@ -78,21 +79,21 @@ def compare(rows: Iterable[dict[str, Any]], truths: Iterable[dict[str, Any]]) ->
     by_model: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for truth in truths:
         by_model[truth["model_sha256"]].append(truth)
-    return [_beside(row, by_model[row["model_sha256"]]) for row in rows]
+    return [_beside(row, by_model[row.model_sha256]) for row in rows]
 
 
-def _beside(row: dict[str, Any], candidates: list[dict[str, Any]]) -> TruthComparison:
-    began_s = row["started_utc_s"]
+def _beside(row: ResultRow, candidates: list[dict[str, Any]]) -> TruthComparison:
+    began_s = row.started_utc_s
     near = [t for t in candidates if 0.0 <= t["started_utc_s"] - began_s <= _LONGEST_START_UP_S]
     if not near:
-        raise TruthMissing(f"visit {row['visit_id']} of {row['model_sha256'][:10]} at {began_s:.1f}")
+        raise TruthMissing(f"visit {row.visit_id} of {row.model_sha256[:10]} at {began_s:.1f}")
     truth = min(near, key=lambda t: t["started_utc_s"] - began_s)
-    half = student_t_95(row["n_segments"] - row["n_segments_trimmed"] - 1) * row["energy_se_mj"]
+    half = student_t_95(row.n_segments - row.n_segments_trimmed - 1) * row.energy_se_mj
     return TruthComparison(
-        row["model_sha256"],
-        row["outcome"],
-        row["energy_mj"] / truth["energy_mj"] - 1,
-        half / row["energy_mj"],
+        row.model_sha256,
+        row.outcome,
+        row.energy_mj / truth["energy_mj"] - 1,
+        half / row.energy_mj,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, exists, func, select
@@ -10,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from db.database import Database
 from db.naming import check_campaign
-from db.rows import TRUSTED_OUTCOMES, TaskRole
+from db.rows import TRUSTED_OUTCOMES, TaskRole, VisitOutcome
 from db.schema import (
     ArchitectureTable,
     BenchSessionTable,
@@ -24,6 +26,69 @@ from db.schema import (
     VisitTable,
     WindowTable,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """An accepted or marginal visit with all that its energy rests on; fields are named as columns of an export.
+
+    Attributes:
+        started_utc_s: by the phone's own clock, in Unix seconds.
+        arch_hash, arch_space, arch_text, flops, n_params: None for a model file without an architecture.
+        params: of the architecture, by name.
+    """
+
+    campaign: str
+    simulated: bool
+    session_id: int
+    window_id: int
+    visit_id: int
+    task_id: int
+    role: TaskRole
+    ordinal: int
+    order_in_window: int
+    window_started_utc: datetime
+    phone_model: str
+    phone_build: str
+    phone_serial: str
+    meter_kind: str
+    meter_serial: str
+    clock_freq_khz: int
+    core: int
+    profile_name: str
+    profile_sha256: str
+    tool_sha256: str
+    model_sha256: str
+    model_name: str
+    size_bytes: int
+    arch_hash: str | None
+    arch_space: str | None
+    arch_text: str | None
+    flops: int | None
+    n_params: int | None
+    outcome: VisitOutcome
+    started_utc_s: float | None
+    n_segments: int
+    n_segments_trimmed: int
+    n_runs: int | None
+    latency_ms: float
+    latency_sd_ms: float | None
+    analysis_version: int
+    power_w: float
+    idle_power_w: float
+    energy_mj: float
+    energy_se_mj: float
+    dynamic_energy_mj: float
+    dynamic_energy_se_mj: float
+    temp_before_c: float | None
+    temp_after_c: float | None
+    freq_khz: int | None
+    params: Mapping[str, Any]
+
+    def flat(self) -> dict[str, Any]:
+        """The fields by name, then the parameters under their own names: a line of a table."""
+        return {name: getattr(self, name) for name in _COLUMNS} | dict(self.params)
+
 
 _COLUMNS: dict[str, Any] = {
     "campaign": CampaignTable.name,
@@ -81,16 +146,14 @@ FIXED_COLUMNS = frozenset(_COLUMNS)
 
 def result_rows(
     db: Database, campaign: str | None = None, *, roles: Collection[TaskRole] = MEASURED
-) -> Iterator[dict[str, Any]]:
-    """One dict for each accepted or marginal visit, in the order of measurement.
+) -> Iterator[ResultRow]:
+    """The accepted and marginal visits, in the order of measurement.
 
-    With its newest analysis, unless the database is seen by another one (`Database.seen_by`): a visit that this one
-    rejects, or has not dealt with, is left out.
+    Each comes with its newest analysis, unless the database is seen by another one (`Database.seen_by`): a visit that
+    this one rejects, or has not dealt with, is left out.
 
-    Keys are `FIXED_COLUMNS`, then the parameters of the architecture under their own names; `arch_...`,
-    `flops` and `n_params` are None for a model file without one. Rows are read as they are asked for, from
-    one unchanging view, in flat memory. Measured and simulated campaigns both come with `campaign=None`:
-    every row says which it is.
+    Rows are read as they are asked for, from one unchanging view, in flat memory. Measured and simulated campaigns both
+    come with `campaign=None`: every row says which it is.
 
     Args:
         campaign: name of the only campaign wanted.
@@ -109,7 +172,7 @@ def result_rows(
             statement = statement.where(CampaignTable.name == campaign)
         for row in tx.execute(statement.execution_options(yield_per=1000)):
             *values, params = row
-            yield dict(zip(_COLUMNS, values, strict=True)) | (params or {})
+            yield ResultRow(**dict(zip(_COLUMNS, values, strict=True)), params=params or {})
 
 
 def newest_energy() -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from db.queries import progress, visit_noise, without_result
-from db.results import result_rows
+from db.results import ResultRow, result_rows
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.status import without_result_lines
@@ -166,18 +166,17 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     Console().print(table)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    flops = row.get("flops")
+def _cells(row: ResultRow) -> list[str]:
     return [
-        str(row["model_sha256"])[:8],
-        f"{flops / 1e6:.2f}" if flops else "",
-        f"{row['size_bytes'] / 1e3:.1f}",
-        f"{row['latency_ms']:.3f}",
-        f"{row['power_w']:.3f}",
-        f"{row['energy_mj']:.4f}",
-        f"{student_t_95(row['n_segments'] - row['n_segments_trimmed'] - 1) * row['energy_se_mj']:.4f}",
-        f"{row['dynamic_energy_mj']:.4f}",
-        str(row["outcome"]),
+        row.model_sha256[:8],
+        f"{row.flops / 1e6:.2f}" if row.flops else "",
+        f"{row.size_bytes / 1e3:.1f}",
+        f"{row.latency_ms:.3f}",
+        f"{row.power_w:.3f}",
+        f"{row.energy_mj:.4f}",
+        f"{student_t_95(row.n_segments - row.n_segments_trimmed - 1) * row.energy_se_mj:.4f}",
+        f"{row.dynamic_energy_mj:.4f}",
+        str(row.outcome),
     ]
 
 

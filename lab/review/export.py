@@ -165,11 +165,10 @@ def _survey(db: Database, campaign: str | None) -> _Survey:
     n_rows = n_simulated = last_visit_id = 0
     for row in result_rows(db, campaign):
         n_rows += 1
-        n_simulated += bool(row["simulated"])
-        last_visit_id = row["visit_id"]
-        for name, value in row.items():
-            if name not in FIXED_KINDS:
-                kinds[name] = _common(kinds.get(name), value)
+        n_simulated += row.simulated
+        last_visit_id = row.visit_id
+        for name, value in row.params.items():
+            kinds[name] = _common(kinds.get(name), value)
     if not n_rows:
         whose = f"campaign {campaign}" if campaign else db.shown
         raise ExportError(
@@ -198,9 +197,10 @@ def _common(known: Kind | None, value: object) -> Kind | None:
 def _rows(db: Database, campaign: str | None, survey: _Survey) -> Iterator[dict[str, Any]]:
     """The rows again, each with all columns in their order; None where a row has no such parameter."""
     for row in result_rows(db, campaign):
-        if row["visit_id"] > survey.last_visit_id:
+        if row.visit_id > survey.last_visit_id:
             return
-        yield {name: _fitted(row.get(name), kind) for name, kind in survey.kinds.items()}
+        values = row.flat()
+        yield {name: _fitted(values.get(name), kind) for name, kind in survey.kinds.items()}
 
 
 def _fitted(value: Any, kind: Kind) -> Any:

@@ -116,8 +116,8 @@ def _measured_files(db: Database) -> dict[str, list[MeasuredCost]]:
     """Visits by the hash of the file."""
     found: dict[str, list[MeasuredCost]] = {}
     for row in result_rows(db):
-        visit = MeasuredCost(row["energy_mj"], row["latency_ms"], row["simulated"])
-        found.setdefault(row["model_sha256"], []).append(visit)
+        visit = MeasuredCost(row.energy_mj, row.latency_ms, row.simulated)
+        found.setdefault(row.model_sha256, []).append(visit)
     return found
 
 

@@ -39,7 +39,7 @@ def again(order: int, version: int, energy_mj: float | None, outcome: str = "acc
 
 
 def energies(db: Database) -> list[float]:
-    return [row["energy_mj"] for row in result_rows(db)]
+    return [row.energy_mj for row in result_rows(db)]
 
 
 def test_the_same_way_of_deriving_is_the_same_version_and_another_is_a_new_one(db: Database) -> None:
@@ -70,7 +70,7 @@ def test_what_the_newest_analysis_rejects_is_no_result_but_still_is_one_by_the_o
     add_analysis(db, window_id, version, results)
     assert energies(db) == [12.5]
     assert energies(db.seen_by(1)) == [12.0, 12.0, 12.0]
-    assert [row["outcome"] for row in result_rows(db)] == ["accepted"]
+    assert [row.outcome for row in result_rows(db)] == ["accepted"]
 
 
 def test_a_visit_that_measuring_rejected_can_be_a_result_of_a_later_analysis(db: Database) -> None:

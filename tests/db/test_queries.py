@@ -106,13 +106,13 @@ def test_a_result_row_has_provenance_features_and_energy(db: Database) -> None:
     campaign_id = a_started_campaign(db)
     run_window(db, campaign_id, [10.0, 20.0])
     rows = list(result_rows(db, "first"))
-    assert [row["energy_mj"] for row in rows] == [10.0, 20.0]
-    assert all(row.keys() == FIXED_COLUMNS | {"width", "kernel"} for row in rows)
+    assert [row.energy_mj for row in rows] == [10.0, 20.0]
+    assert all(row.flat().keys() == FIXED_COLUMNS | {"width", "kernel"} for row in rows)
     last = rows[1]
-    assert (last["width"], last["kernel"], last["flops"], last["size_bytes"]) == (1, "3x3", 2_000_000, 4001)
-    assert (last["campaign"], last["simulated"], last["meter_kind"]) == ("first", True, "HVPM")
-    assert (last["phone_model"], last["clock_freq_khz"], last["core"]) == ("Pixel 4 XL", 1_804_800, 7)
-    assert (last["tool_sha256"], last["order_in_window"]) == (sha256_of("benchmark_model"), 1)
+    assert (last.params["width"], last.params["kernel"], last.flops, last.size_bytes) == (1, "3x3", 2_000_000, 4001)
+    assert (last.campaign, last.simulated, last.meter_kind) == ("first", True, "HVPM")
+    assert (last.phone_model, last.clock_freq_khz, last.core) == ("Pixel 4 XL", 1_804_800, 7)
+    assert (last.tool_sha256, last.order_in_window) == (sha256_of("benchmark_model"), 1)
 
 
 def test_result_rows_are_of_accepted_and_marginal_visits_only(db: Database) -> None:
@@ -128,7 +128,7 @@ def test_result_rows_are_of_accepted_and_marginal_visits_only(db: Database) -> N
         judged(2, outcome="rejected", reason="hot", energy=an_energy(-3.0)),
     ]
     finish_window(db, window_id, a_result(tasks, visits))
-    assert [row["outcome"] for row in result_rows(db)] == ["accepted", "marginal"]
+    assert [row.outcome for row in result_rows(db)] == ["accepted", "marginal"]
 
 
 def test_the_newest_analysis_of_a_visit_is_its_only_row(db: Database) -> None:
@@ -136,14 +136,14 @@ def test_the_newest_analysis_of_a_visit_is_its_only_row(db: Database) -> None:
     run_window(db, campaign_id, [10.0, 20.0])
     store_later_analysis(db, 10.5)
     rows = list(result_rows(db))
-    assert [(row["analysis_version"], row["energy_mj"]) for row in rows] == [(2, 10.5), (1, 20.0)]
+    assert [(row.analysis_version, row.energy_mj) for row in rows] == [(2, 10.5), (1, 20.0)]
 
 
 def test_canaries_are_in_the_results_only_when_asked_for(db: Database) -> None:
     campaign_id = a_started_campaign(db)
     run_window(db, campaign_id, [10.0])
     rows = list(result_rows(db, roles=["canary"]))
-    assert [(row["role"], row["energy_mj"], row["arch_hash"]) for row in rows] == [("canary", 8.0, None)]
+    assert [(row.role, row.energy_mj, row.arch_hash) for row in rows] == [("canary", 8.0, None)]
 
 
 def test_reading_results_can_stop_anywhere_while_another_writes(db: Database) -> None:
@@ -152,7 +152,7 @@ def test_reading_results_can_stop_anywhere_while_another_writes(db: Database) ->
     rows = result_rows(db)
     first = list(islice(rows, 1))
     run_window(db, campaign_id, [11.0])
-    assert [row["energy_mj"] for row in first + list(rows)] == [10.0, 20.0, 30.0]
+    assert [row.energy_mj for row in first + list(rows)] == [10.0, 20.0, 30.0]
     assert len(list(result_rows(db))) == 4
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
 from db.queries import incidents, list_campaigns, progress
-from db.results import result_rows
+from db.results import ResultRow, result_rows
 from db.schema import WindowTable
 from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
@@ -125,7 +125,7 @@ class TroubledBench:
             return [(i.kind, i.action) for i in incidents(db, list_campaigns(db)[0].campaign_id)]
 
     @property
-    def visits(self) -> list[dict[str, Any]]:
+    def visits(self) -> list[ResultRow]:
         with self.database() as db:
             return list(result_rows(db))
 

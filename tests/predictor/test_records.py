@@ -8,6 +8,7 @@ from recorded_campaign import measure_window, record_campaign
 from sqlalchemy import text
 
 from db.database import Database, open_database
+from db.results import FIXED_COLUMNS, ResultRow
 from predictor.errors import BadTable, MixedProvenance, NothingMeasured
 from predictor.records import Selection, read_visits, session_levels
 
@@ -128,15 +129,18 @@ def test_a_hash_may_be_shortened_and_a_wrong_value_is_answered_with_those_there_
         read_visits(db, Selection(only={"colour": "red"}))
 
 
-def canary(session_id: int, arch: str, energy_mj: float) -> dict[str, object]:
-    return {"session_id": session_id, "arch_hash": arch, "energy_mj": energy_mj}
+def a_row(session_id: int, arch: str = "x", energy_mj: float = 1.0) -> ResultRow:
+    """A row of which only these three matter."""
+    others: dict[str, object] = dict.fromkeys(FIXED_COLUMNS)
+    known = {"session_id": session_id, "arch_hash": arch, "energy_mj": energy_mj}
+    return ResultRow(**others | known, params={})  # type: ignore[arg-type]
 
 
-ROWS = [{"session_id": session_id} for session_id in (1, 1, 2)]
+ROWS = [a_row(session_id) for session_id in (1, 1, 2)]
 
 
 def test_the_canaries_tell_how_sessions_differ() -> None:
-    canaries = [canary(s, a, e * g) for s, g in ((1, 1.0), (2, 1.04)) for a, e in (("x", 1.0), ("y", 3.0))]
+    canaries = [a_row(s, a, e * g) for s, g in ((1, 1.0), (2, 1.04)) for a, e in (("x", 1.0), ("y", 3.0))]
     first, second = session_levels(ROWS, canaries)
     assert (1 + second.level_frac) / (1 + first.level_frac) == pytest.approx(1.04)
     assert (1 + second.level_frac) * (1 + first.level_frac) == pytest.approx(1.0)
@@ -148,6 +152,6 @@ def test_one_session_needs_no_level() -> None:
     assert session_levels(ROWS[:2], []) == ()
 
 
-@pytest.mark.parametrize("canaries", [[], [canary(1, "x", 1.0)], [canary(1, "x", 1.0), canary(2, "y", 1.0)]])
-def test_sessions_that_share_no_canary_are_left_as_they_are(canaries: list[dict[str, object]]) -> None:
+@pytest.mark.parametrize("canaries", [[], [a_row(1, "x", 1.0)], [a_row(1, "x", 1.0), a_row(2, "y", 1.0)]])
+def test_sessions_that_share_no_canary_are_left_as_they_are(canaries: list[ResultRow]) -> None:
     assert all(np.isnan(level.level_frac) for level in session_levels(ROWS, canaries))

@@ -52,8 +52,8 @@ def check(bench: Bench, n: int) -> str:
     assert dict(now.n_tasks) == {"done": n}
     assert running == 0
     assert len(places) == len(set(places))
-    assert len({row["arch_hash"] for row in rows}) == n
-    visits = Counter(row["task_id"] for row in rows)
+    assert len({row.arch_hash for row in rows}) == n
+    visits = Counter(row.task_id for row in rows)
     assert max(visits.values()) <= 5
     figures = summarise(compare(rows, read_truths(bench.truth)))
     assert figures.worst_abs_error_frac < 0.015

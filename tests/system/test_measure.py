@@ -13,10 +13,10 @@ from truth_comparison import compare, read_truths, summarise
 
 from db.database import open_database
 from db.queries import list_campaigns, progress
-from db.results import result_rows
+from db.results import ResultRow, result_rows
 
 
-def rows_of(bench: Bench) -> list[dict]:
+def rows_of(bench: Bench) -> list[ResultRow]:
     with open_database(bench.db, create=False) as db:
         return list(result_rows(db))
 
@@ -50,9 +50,9 @@ def test_running_the_command_again_measures_nothing_again(make_bench: Callable[.
 def test_a_larger_number_extends_the_campaign(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench()
     assert bench.finish(bench.measure(6)).returncode == 0
-    first = {row["arch_text"] for row in rows_of(bench)}
+    first = {row.arch_text for row in rows_of(bench)}
     assert bench.finish(bench.measure(12)).returncode == 0
-    both = {row["arch_text"] for row in rows_of(bench)}
+    both = {row.arch_text for row in rows_of(bench)}
     assert first < both
     assert state_of(bench) == {"done": 12}
 
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_energies(make_bench: Callable[..., Bench],
         command = [*bench.measure(6)[:-1], str(tmp_path / name)]
         assert bench.finish(command).returncode == 0
         with open_database(tmp_path / name, create=False) as db:
-            energies.append([row["energy_mj"] for row in result_rows(db)])
+            energies.append([row.energy_mj for row in result_rows(db)])
     assert energies[0] == energies[1]
 
 
@@ -141,7 +141,7 @@ def test_architectures_of_another_space_are_measured_and_the_status_says_how_to_
     bench = make_bench()
     done = bench.finish(bench.measure(4, "--space", "audio1d"))
     assert done.returncode == 0, done.stderr
-    assert {row["arch_space"] for row in rows_of(bench)} == {"audio1d"}
+    assert {row.arch_space for row in rows_of(bench)} == {"audio1d"}
     known = json.loads(bench.run("status", "--db", str(bench.db), "--json").stdout)
     assert "audio1d" in json.dumps(known)
     killed = bench.finish(bench.measure(3, "--space", "audio9d"))
@@ -161,7 +161,7 @@ def test_a_persons_own_models_are_measured(make_bench: Callable[..., Bench]) -> 
     command = bench.command("measure", "--models", str(folder), "--bench", str(bench.profile), "--db", str(bench.db))
     done = bench.finish(command)
     assert done.returncode == 0, done.stderr
-    assert {row["model_name"] for row in rows_of(bench)} == {"net0.tflite", "net1.tflite", "net2.tflite"}
+    assert {row.model_name for row in rows_of(bench)} == {"net0.tflite", "net1.tflite", "net2.tflite"}
 
 
 def test_a_model_that_the_tool_rejects_is_a_row_and_the_others_are_measured(make_bench: Callable[..., Bench]) -> None:
@@ -177,7 +177,7 @@ def test_a_model_that_the_tool_rejects_is_a_row_and_the_others_are_measured(make
     command = bench.command("measure", "--models", str(folder), "--bench", str(bench.profile), "--db", str(bench.db))
     done = bench.finish(command)
     assert done.returncode == 1, done.stderr
-    assert {row["model_name"] for row in rows_of(bench)} == {"good.tflite"}
+    assert {row.model_name for row in rows_of(bench)} == {"good.tflite"}
     assert state_of(bench) == {"done": 1, "failed": 1}
 
 

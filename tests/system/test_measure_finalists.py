@@ -51,7 +51,7 @@ def test_the_best_of_a_study_are_measured_as_often_as_asked(make_bench: Callable
     assert done.returncode == 0, done.stderr
     with open_database(bench.db, create=False) as db:
         rows = list(result_rows(db))
-    visits = [row["model_sha256"] for row in rows]
+    visits = [row.model_sha256 for row in rows]
     assert {sha256: visits.count(sha256) for sha256 in set(visits)} == dict.fromkeys(hashes[:2], 3)
     known = json.loads(bench.run("status", "--db", str(bench.db), "--json").stdout)
     assert "s-top2" in json.dumps(known)

@@ -87,7 +87,7 @@ def test_a_phone_that_restarts_gets_its_settings_again(bench: TroubledBench) -> 
     bench.measure()
     assert bench.tasks == {"done": 3}
     assert ("settings_lost", "set again") in bench.incidents
-    assert all(row["freq_khz"] == 2841600 for row in bench.visits)
+    assert all(row.freq_khz == 2841600 for row in bench.visits)
     assert bench.phone_state() == before
 
 

@@ -35,8 +35,8 @@ def completes(bench: TroubledBench, before: tuple[object, ...], n: int = 3) -> N
     bench.measure(n)
     assert bench.tasks == {"done": n}
     rows = bench.visits
-    assert len({row["arch_hash"] for row in rows}) == n
-    assert all(row["outcome"] in ("accepted", "marginal") for row in rows)
+    assert len({row.arch_hash for row in rows}) == n
+    assert all(row.outcome in ("accepted", "marginal") for row in rows)
     assert bench.phone_state() == before
 
 

@@ -55,7 +55,7 @@ def test_parquet_gives_back_every_value_of_every_row(db: Database, tmp_path: Pat
     expected = list(result_rows(db))
     assert exported.n_rows == len(expected) == 3
     for row, before in zip(found, expected, strict=True):
-        assert {name: row[name] for name in FIXED_COLUMNS} == {name: before[name] for name in FIXED_COLUMNS}
+        assert {name: row[name] for name in FIXED_COLUMNS} == {name: before.flat()[name] for name in FIXED_COLUMNS}
 
 
 def test_parquet_columns_are_typed_and_parameters_get_the_narrowest_type_that_holds_them(
