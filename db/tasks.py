@@ -55,13 +55,6 @@ def canaries(db: Database, campaign_id: int) -> list[TaskRow]:
         return [_task_row(row) for row in tx.execute(statement.order_by(TaskTable.ordinal))]
 
 
-def release(db: Database, task_ids: Sequence[int]) -> None:
-    """Give claimed tasks back to pending; others are left as they are."""
-    with db.write() as tx:
-        for ids in in_batches(list(task_ids)):
-            tx.execute(_unclaimed().where(TaskTable.id.in_(ids)))
-
-
 def reopen(db: Database, task_ids: Sequence[int]) -> None:
     """Make tasks that are done pending again: they are to be visited more often."""
     with db.write() as tx:

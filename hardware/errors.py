@@ -13,7 +13,7 @@
         ├── VoltageOutOfRange, CurrentOutOfRange
         ├── SettingRefused     the phone did not accept a setting (a clock, a governor)
         ├── PhoneFault         what the phone reports contradicts itself or its settings
-        └── ToolMissing, ToolOutputUnreadable
+        └── ToolMissing        the benchmark tool is not there, or cannot be executed
 
 The kind decides the policy: see docs/reference/failures.md. `hint` is the last line a user reads.
 """
@@ -117,7 +117,3 @@ class PhoneFault(StableError):
 
 class ToolMissing(StableError):
     """The benchmark tool is not on the phone or cannot be executed."""
-
-
-class ToolOutputUnreadable(StableError):
-    """The benchmark tool printed nothing that any known build prints."""

@@ -25,7 +25,7 @@ from db.database import Database, open_database
 from db.errors import RecordRefused
 from db.rows import SessionEnd, TaskUpdate
 from db.sessions import end_session, start_session
-from db.tasks import canaries, claim, peek, release
+from db.tasks import canaries, claim, peek
 from db.windows import finish_window
 
 CLAIM_UNTIL_NONE_IS_LEFT = """
@@ -100,14 +100,6 @@ def test_canaries_are_never_claimed(db: Database) -> None:
     session_id = start_session(db, a_session(campaign_id))
     assert {row.role for row in claim(db, campaign_id, session_id, 99, max_attempts=3)} == {"architecture"}
     assert [(row.ordinal, row.state) for row in canaries(db, campaign_id)] == [(0, "pending"), (1, "pending")]
-
-
-def test_released_tasks_can_be_claimed_by_another(db: Database) -> None:
-    campaign_id = a_started_campaign(db, n_tasks=2)
-    first, second = (start_session(db, a_session(campaign_id)) for _ in range(2))
-    tasks = claim(db, campaign_id, first, 2, max_attempts=3)
-    release(db, [tasks[1].task_id])
-    assert [row.task_id for row in claim(db, campaign_id, second, 2, max_attempts=3)] == [tasks[1].task_id]
 
 
 def test_a_session_that_has_ended_or_is_another_campaigns_claims_nothing(db: Database) -> None:
