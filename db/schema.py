@@ -36,6 +36,8 @@ VERSION_TABLE = "energy_lab_schema"
 
 
 class CampaignTable(Base):
+    """A campaign."""
+
     __tablename__ = "campaign"
     __table_args__ = (known("source", CampaignSource), UniqueConstraint("id", "simulated"))
 
@@ -50,6 +52,8 @@ class CampaignTable(Base):
 
 
 class MeterTable(Base):
+    """A power monitor."""
+
     __tablename__ = "meter"
     __table_args__ = (UniqueConstraint("kind", "serial", "simulated"), UniqueConstraint("id", "simulated"))
 
@@ -61,6 +65,8 @@ class MeterTable(Base):
 
 
 class PhoneTable(Base):
+    """A phone with the build it ran."""
+
     __tablename__ = "phone"
     __table_args__ = (
         UniqueConstraint("serial", "model", "build_fingerprint", "simulated"),
@@ -75,6 +81,8 @@ class PhoneTable(Base):
 
 
 class BenchSessionTable(Base):
+    """A start of the bench by one process."""
+
     __tablename__ = "bench_session"
     __table_args__ = (
         ForeignKeyConstraint(["campaign_id", "simulated"], ["campaign.id", "campaign.simulated"]),
@@ -114,6 +122,8 @@ class BenchSessionTable(Base):
 
 
 class ArchitectureTable(Base):
+    """A network as a text, with its parameters and counts."""
+
     __tablename__ = "architecture"
     __table_args__ = tuple(not_negative("flops", "n_params"))
 
@@ -127,6 +137,8 @@ class ArchitectureTable(Base):
 
 
 class ModelFileTable(Base):
+    """A model file by its hash."""
+
     __tablename__ = "model_file"
     __table_args__ = (sha256_length("sha256"), CheckConstraint("size_bytes > 0", name="not_empty"))
 
@@ -138,6 +150,8 @@ class ModelFileTable(Base):
 
 
 class TaskTable(Base):
+    """A model to be measured."""
+
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("campaign_id", "role", "ordinal"),
@@ -164,6 +178,8 @@ class TaskTable(Base):
 
 
 class WindowTable(Base):
+    """A window: USB cut once, many models."""
+
     __tablename__ = "window"
     __table_args__ = (
         UniqueConstraint("session_id", "ordinal"),
@@ -204,6 +220,8 @@ class WindowTable(Base):
 
 
 class VisitTable(Base):
+    """One run of one model."""
+
     __tablename__ = "visit"
     __table_args__ = (
         UniqueConstraint("window_id", "order_in_window"),
@@ -234,6 +252,8 @@ class VisitTable(Base):
 
 
 class EnergyTable(Base):
+    """The energy of a visit by one version of the analysis."""
+
     __tablename__ = "energy"
     __table_args__ = (
         UniqueConstraint("visit_id", "analysis_version"),
@@ -289,6 +309,8 @@ class VerdictTable(Base):
 
 
 class GateResultTable(Base):
+    """What a quality gate said of a visit."""
+
     __tablename__ = "gate_result"
     __table_args__ = (
         UniqueConstraint("visit_id", "analysis_version", "gate"),
@@ -306,6 +328,8 @@ class GateResultTable(Base):
 
 
 class IncidentTable(Base):
+    """Something that went wrong, or was worked around."""
+
     __tablename__ = "incident"
     __table_args__ = tuple(not_negative("lost_s"))
 
@@ -321,6 +345,8 @@ class IncidentTable(Base):
 
 
 class StudyTable(Base):
+    """A search."""
+
     __tablename__ = "study"
 
     id: Mapped[Id]
@@ -332,6 +358,8 @@ class StudyTable(Base):
 
 
 class TrialTable(Base):
+    """A finished trial of a search."""
+
     __tablename__ = "trial"
     __table_args__ = (
         UniqueConstraint("study_id", "number"),
@@ -364,6 +392,8 @@ class TrialTable(Base):
 
 
 class RetrainingTable(Base):
+    """A final training of a network."""
+
     __tablename__ = "retraining"
     __table_args__ = (
         *not_negative("duration_s"),

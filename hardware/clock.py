@@ -30,12 +30,15 @@ class RealClock:
     """The computer's own clocks."""
 
     def now_s(self) -> float:
+        """Monotonic seconds."""
         return time.monotonic()
 
     def sleep(self, duration_s: float) -> None:
+        """Waits so many seconds of this clock."""
         time.sleep(max(0.0, duration_s))  # noqa: TID251
 
     def utc(self) -> dt.datetime:
+        """The wall clock, aware."""
         return dt.datetime.now(dt.UTC)
 
 
@@ -58,4 +61,5 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
+        """Whether the deadline is over."""
         return self._clock.now_s() >= self._ends_s

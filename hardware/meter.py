@@ -180,7 +180,9 @@ class PowerMeter(Protocol):
     """A meter that feeds one phone."""
 
     @property
-    def info(self) -> MeterInfo: ...
+    def info(self) -> MeterInfo:
+        """Who the device is; see the fields."""
+        ...
 
     def output_v(self) -> float:
         """The voltage the output is set to; 0.0 when off."""
@@ -222,4 +224,6 @@ class PowerMeter(Protocol):
         """Sample until the end of the block; the recording stays readable afterwards."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends it; harmless when done twice."""
+        ...

@@ -158,7 +158,9 @@ class Phone(Protocol):
     """A phone that is rooted and reachable."""
 
     @property
-    def info(self) -> PhoneInfo: ...
+    def info(self) -> PhoneInfo:
+        """Who the device is; see the fields."""
+        ...
 
     def prepared(self, lock: ClockLock) -> AbstractContextManager[Mapping[str, str]]:
         """Quiet the phone and lock its clock; everything is given back at the end of the block.

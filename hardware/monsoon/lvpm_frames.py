@@ -114,6 +114,7 @@ class LvpmStatus:
 
     @property
     def volts_per_code(self) -> float:
+        """Volts of one step of the converter."""
         return _VOLTS_PER_CODE_REVISION_1 if self.hardware_revision == 1 else VOLTS_PER_CODE
 
 

@@ -74,6 +74,7 @@ class SerialRecording:
 
     @property
     def failure(self) -> Exception | None:
+        """Why the reader ended before it was told to; None while all is well."""
         return self._failure
 
     def _run(self) -> None:

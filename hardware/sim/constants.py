@@ -14,16 +14,22 @@ class _Frozen(BaseModel):
 
 
 class Cluster(_Frozen):
+    """A group of cores with one clock."""
+
     cores: list[int]
     freqs_khz: list[int]
 
 
 class ThrottleStep(_Frozen):
+    """From which skin temperature on (degC) a cluster is held to which clock (kHz)."""
+
     skin_c: float
     cpu7_khz: int
 
 
 class Thermal(_Frozen):
+    """How the skin warms: a first-order model."""
+
     ambient_c: float
     skin_c_per_w: float
     skin_tau_s: float
@@ -33,6 +39,8 @@ class Thermal(_Frozen):
 
 
 class Cost(_Frozen):
+    """Time and power of operators, fitted to published figures."""
+
     fitted_khz: int
     op_us: float
     gemm_cycles_per_mac: float
@@ -48,6 +56,8 @@ class Cost(_Frozen):
 
 
 class KernelTable(_Frozen):
+    """How kernels pad channels."""
+
     tile_rows: int
     tile_columns: int
     pad_all_depth: bool
@@ -56,11 +66,15 @@ class KernelTable(_Frozen):
 
 
 class Scaling(_Frozen):
+    """How latency and power follow the clock."""
+
     volt_base: float
     volt_per_ghz: float
 
 
 class Power(_Frozen):
+    """Power of the phone at rest and at work, W."""
+
     idle_w: float
     suspended_w: float
     screen_w: float
@@ -73,6 +87,8 @@ class Power(_Frozen):
 
 
 class Noise(_Frozen):
+    """Spread of runs, visits and sessions, relative."""
+
     session_gain_sd: float
     run_power_sd: float
     run_latency_sd: float
@@ -85,6 +101,8 @@ class Noise(_Frozen):
 
 
 class Timing(_Frozen):
+    """How long commands and restarts take, s."""
+
     shell_s: float
     spawn_s: float
     push_bytes_per_s: float
@@ -98,6 +116,8 @@ class Timing(_Frozen):
 
 
 class Meter(_Frozen):
+    """What the meter adds: noise and offsets."""
+
     serial: int
     firmware: int
     rate_drift_ppm: float

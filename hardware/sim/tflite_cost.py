@@ -47,6 +47,7 @@ class InferenceCost:
 
     @property
     def energy_mj(self) -> float:
+        """Energy of an inference, mJ."""
         return self.latency_ms * self.power_w
 
 

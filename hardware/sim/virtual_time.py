@@ -35,9 +35,17 @@ class WorldTime(Protocol):
         """When the bench was switched on."""
         ...
 
-    def now_s(self) -> float: ...
-    def sleep(self, duration_s: float) -> None: ...
-    def utc(self) -> dt.datetime: ...
+    def now_s(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def sleep(self, duration_s: float) -> None:
+        """Waits so many seconds of this clock."""
+        ...
+
+    def utc(self) -> dt.datetime:
+        """The wall clock, aware."""
+        ...
 
     def open_stream(self) -> None:
         """A meter begins to sample."""
@@ -70,12 +78,15 @@ class VirtualTime:
         self._stream_open = False
 
     def now_s(self) -> float:
+        """Monotonic seconds."""
         return self._now_s
 
     def utc(self) -> dt.datetime:
+        """The wall clock, aware."""
         return self.epoch_utc + dt.timedelta(seconds=self._now_s)
 
     def sleep(self, duration_s: float) -> None:
+        """Waits so many seconds of this clock."""
         with self._changed:
             until_s = self._now_s + max(0.0, duration_s)
             heapq.heappush(self._waits, until_s)
@@ -98,15 +109,18 @@ class VirtualTime:
                 self._now_s = min(until_s, self._waits[0]) if self._waits[0] > before_s else until_s
 
     def open_stream(self) -> None:
+        """A meter begins to sample: time may be carried by its stream."""
         with self._changed:
             self._stream_open = True
 
     def close_stream(self) -> None:
+        """The stream has ended: sleepers carry the time again."""
         with self._changed:
             self._stream_open = False
             self._changed.notify_all()
 
     def advance_stream(self, delivered_s: float) -> float:
+        """Moves time on to what was delivered, in seconds; the moment that was reached."""
         with self._changed:
             if delivered_s > self._now_s:
                 self._now_s = delivered_s
@@ -127,21 +141,27 @@ class PacedTime:
         self._stream_open = False
 
     def now_s(self) -> float:
+        """Monotonic seconds."""
         return time.monotonic() - self._began_s
 
     def utc(self) -> dt.datetime:
+        """The wall clock, aware."""
         return self.epoch_utc + dt.timedelta(seconds=self.now_s())
 
     def sleep(self, duration_s: float) -> None:
+        """Waits so many seconds of this clock."""
         time.sleep(max(0.0, duration_s))  # noqa: TID251
 
     def open_stream(self) -> None:
+        """A meter begins to sample: time may be carried by its stream."""
         self._stream_open = True
 
     def close_stream(self) -> None:
+        """The stream has ended: sleepers carry the time again."""
         self._stream_open = False
 
     def advance_stream(self, delivered_s: float) -> float:
+        """Moves time on to what was delivered, in seconds; the moment that was reached."""
         while self._stream_open and self.now_s() <= delivered_s:
             time.sleep(_PACED_POLL_S)  # noqa: TID251
         return self.now_s() if self._stream_open else delivered_s

@@ -27,6 +27,7 @@ class RecordedAdb(adbutils.AdbClient):  # type: ignore[misc]
         self._recorder, self._numbers, self._timeout_s = recorder, numbers, socket_timeout
 
     def make_connection(self, timeout: float | None = None) -> AdbConnection:
+        """A connection to the server, as adbutils asks for one."""
         return _timed(_RecordedConnection(self._recorder, next(self._numbers), self.host, self.port), timeout, self)
 
 
@@ -38,6 +39,7 @@ class ReplayedAdb(adbutils.AdbClient):  # type: ignore[misc]
         self._player, self._numbers, self._timeout_s = player, numbers, socket_timeout
 
     def make_connection(self, timeout: float | None = None) -> AdbConnection:
+        """A connection to the server, as adbutils asks for one."""
         return _timed(_ReplayedConnection(self._player, next(self._numbers)), timeout, self)
 
 

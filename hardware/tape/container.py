@@ -48,6 +48,7 @@ class Record:
 
     @property
     def kind(self) -> str:
+        """What kind of event it is."""
         return str(self.head.get("kind", ""))
 
 

@@ -53,6 +53,7 @@ class Recorder:
 
     @property
     def path(self) -> Path:
+        """Of the file that is being written."""
         return self._writer.path
 
     def now_s(self) -> float:

@@ -78,6 +78,8 @@ class RecordedUsb(_Bus):
         self._n_devices = 0
 
     def enumerate_devices(self) -> Iterator[_Device]:
+        """The units on the bus (pyusb's backend interface)."""
+
         def look() -> list[_Device]:
             return [_Device(0, device) for device in self._inner.enumerate_devices() if self._is_monsoon(device)]
 
@@ -116,18 +118,23 @@ class RecordedUsb(_Bus):
                 found[f"endpoint {ep} {intf} {alt} {config}"] = _plain(endpoint, _ENDPOINT)
 
     def get_device_descriptor(self, dev: _Device) -> Any:
+        """The device descriptor (pyusb's backend interface)."""
         return self._inner.get_device_descriptor(dev.inner)
 
     def get_configuration_descriptor(self, dev: _Device, config: int) -> Any:
+        """The configuration descriptor (pyusb's backend interface)."""
         return self._inner.get_configuration_descriptor(dev.inner, config)
 
     def get_interface_descriptor(self, dev: _Device, intf: int, alt: int, config: int) -> Any:
+        """The interface descriptor (pyusb's backend interface)."""
         return self._inner.get_interface_descriptor(dev.inner, intf, alt, config)
 
     def get_endpoint_descriptor(self, dev: _Device, ep: int, intf: int, alt: int, config: int) -> Any:
+        """The endpoint descriptor (pyusb's backend interface)."""
         return self._inner.get_endpoint_descriptor(dev.inner, ep, intf, alt, config)
 
     def open_device(self, dev: _Device) -> _Device:
+        """A handle of a unit (pyusb's backend interface)."""
         inner = self._recorder.call(
             "usb open", {"device": dev.number}, lambda: self._inner.open_device(dev.inner), lambda handle: ({}, b"")
         )
@@ -136,12 +143,15 @@ class RecordedUsb(_Bus):
     # Closing is left to the code that holds the last reference, so it has no place in the order of events.
 
     def close_device(self, dev_handle: _Device) -> None:
+        """Gives a handle back (pyusb's backend interface)."""
         self._inner.close_device(dev_handle.inner)
 
     def release_interface(self, dev_handle: _Device, intf: int) -> None:
+        """Gives an interface back (pyusb's backend interface)."""
         self._inner.release_interface(dev_handle.inner, intf)
 
     def get_configuration(self, dev_handle: _Device) -> int:
+        """The number of the chosen configuration (pyusb's backend interface)."""
         value = self._recorder.call(
             "usb get_configuration",
             {"device": dev_handle.number},
@@ -151,6 +161,7 @@ class RecordedUsb(_Bus):
         return int(value)
 
     def is_kernel_driver_active(self, dev_handle: _Device, intf: int) -> bool:
+        """Whether the kernel holds the interface (pyusb's backend interface)."""
         return bool(self._inner.is_kernel_driver_active(dev_handle.inner, intf))
 
     def _act(self, name: str, dev_handle: _Device, *arguments: int) -> None:
@@ -167,6 +178,7 @@ class RecordedUsb(_Bus):
         data: array.array[int],
         timeout: int,
     ) -> int:
+        """A control transfer; bytes moved (pyusb's backend interface)."""
         setup = [bmRequestType, bRequest, wValue, wIndex]
         about: dict[str, Any] = {"device": dev_handle.number, "setup": setup, "length": len(data)}
         if not bmRequestType & _IN_BIT:
@@ -180,6 +192,7 @@ class RecordedUsb(_Bus):
         return int(n_bytes)
 
     def bulk_read(self, dev_handle: _Device, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
+        """A bulk transfer into `buff`; bytes read (pyusb's backend interface)."""
         inner, handle = self._inner.bulk_read, dev_handle.inner
         return self._recorder.packet(lambda: inner(handle, ep, intf, buff, timeout), buff)
 
@@ -192,6 +205,7 @@ class ReplayedUsb(_Bus):
         self._handles: dict[int, _Device] = {}
 
     def enumerate_devices(self) -> Iterator[_Device]:
+        """The units on the bus (pyusb's backend interface)."""
         numbers = self._player.take("usb enumerate", {}).head.get("numbers", [])
         return iter([_Device(int(number)) for number in numbers])
 
@@ -202,31 +216,40 @@ class ReplayedUsb(_Bus):
         return SimpleNamespace(**described[key])
 
     def get_device_descriptor(self, dev: _Device) -> Any:
+        """The device descriptor (pyusb's backend interface)."""
         return self._descriptor(dev, "device")
 
     def get_configuration_descriptor(self, dev: _Device, config: int) -> Any:
+        """The configuration descriptor (pyusb's backend interface)."""
         return self._descriptor(dev, f"configuration {config}")
 
     def get_interface_descriptor(self, dev: _Device, intf: int, alt: int, config: int) -> Any:
+        """The interface descriptor (pyusb's backend interface)."""
         return self._descriptor(dev, f"interface {intf} {alt} {config}")
 
     def get_endpoint_descriptor(self, dev: _Device, ep: int, intf: int, alt: int, config: int) -> Any:
+        """The endpoint descriptor (pyusb's backend interface)."""
         return self._descriptor(dev, f"endpoint {ep} {intf} {alt} {config}")
 
     def open_device(self, dev: _Device) -> _Device:
+        """A handle of a unit (pyusb's backend interface)."""
         self._player.take("usb open", {"device": dev.number})
         return _Device(dev.number)
 
     def close_device(self, dev_handle: _Device) -> None:
-        return None
+        """Gives a handle back (pyusb's backend interface)."""
+        return
 
     def release_interface(self, dev_handle: _Device, intf: int) -> None:
-        return None
+        """Gives an interface back (pyusb's backend interface)."""
+        return
 
     def get_configuration(self, dev_handle: _Device) -> int:
+        """The number of the chosen configuration (pyusb's backend interface)."""
         return int(self._player.take("usb get_configuration", {"device": dev_handle.number}).head["value"])
 
     def is_kernel_driver_active(self, dev_handle: _Device, intf: int) -> bool:
+        """Whether the kernel holds the interface (pyusb's backend interface)."""
         return False
 
     def _act(self, name: str, dev_handle: _Device, *arguments: int) -> None:
@@ -242,6 +265,7 @@ class ReplayedUsb(_Bus):
         data: array.array[int],
         timeout: int,
     ) -> int:
+        """A control transfer; bytes moved (pyusb's backend interface)."""
         setup = [bmRequestType, bRequest, wValue, wIndex]
         about: dict[str, Any] = {"device": dev_handle.number, "setup": setup, "length": len(data)}
         if not bmRequestType & _IN_BIT:
@@ -254,4 +278,5 @@ class ReplayedUsb(_Bus):
         return int(record.head["n"])
 
     def bulk_read(self, dev_handle: _Device, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
+        """A bulk transfer into `buff`; bytes read (pyusb's backend interface)."""
         return self._player.packet(buff)

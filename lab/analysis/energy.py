@@ -38,6 +38,7 @@ class Interval:
 
     @property
     def duration_s(self) -> float:
+        """Its length in seconds."""
         return self.end_s - self.start_s
 
 

@@ -50,6 +50,7 @@ class WindowTimes:
 
     @property
     def duration_s(self) -> float:
+        """Its length in seconds."""
         return self.ended_s - self.started_s
 
 

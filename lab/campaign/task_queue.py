@@ -46,7 +46,9 @@ class Work(Protocol):
         """The file of a task."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends it; harmless when done twice."""
+        ...
 
 
 class CampaignWork:

@@ -40,6 +40,8 @@ class _Section(BaseModel):
 
 
 class MeterSection(_Section):
+    """[meter]: which power monitor."""
+
     kind: Literal["hvpm", "lvpm"] = "hvpm"
     """Which Monsoon: hvpm (black, or a white one with USB firmware) or lvpm (white, factory firmware, serial
     port)."""
@@ -50,6 +52,8 @@ class MeterSection(_Section):
 
 
 class SupplySection(_Section):
+    """[supply]: what feeds the phone, and the limits that nothing may pass."""
+
     voltage_v: Positive = 4.20
     """Main output that feeds the phone in place of its battery; one value for a whole campaign."""
     ceiling_v: Annotated[float, Field(gt=0, le=HIGHEST_CEILING_V)] = 4.40
@@ -72,6 +76,8 @@ class SupplySection(_Section):
 
 
 class PhoneSection(_Section):
+    """[phone]: which phone, at which clock."""
+
     serial: str | None = None
     """Serial number as `adb devices` shows it; needed only when several phones are connected."""
     lock: Literal["paper", "cool", "gold"] = "cool"
@@ -82,6 +88,8 @@ class PhoneSection(_Section):
 
 
 class ToolSection(_Section):
+    """[tool]: how the benchmark tool runs."""
+
     path: Annotated[str, Field(pattern=r"^/[\w./+-]+$")] = "/data/local/tmp/benchmark_model"
     """Where benchmark_model is on the phone."""
     host_path: Path | None = None
@@ -101,6 +109,8 @@ class ToolSection(_Section):
 
 
 class WindowSection(_Section):
+    """[window]: timing of a window."""
+
     n_models: Annotated[int, Field(ge=1, le=500)] = 100
     """Models for each time that USB is cut, canaries included."""
     settle_s: Annotated[float, Field(ge=7, le=120)] = 8.0
@@ -118,6 +128,8 @@ class WindowSection(_Section):
 
 
 class PrecisionSection(_Section):
+    """[precision]: how often models are visited, and canaries."""
+
     target_half_width_frac: Fraction = 0.08
     """A model is visited again until the 95 % interval of its energy is no wider than this to either side."""
     repeat_frac: Annotated[float, Field(ge=0, le=1)] = 0.10
@@ -135,6 +147,8 @@ class PrecisionSection(_Section):
 
 
 class GateSection(_Section):
+    """[gates]: limits of the quality gates."""
+
     max_dropped_frac: Fraction = 0.001
     """Part of a run's samples that the meter may have lost."""
     max_usb_v: Positive = 0.5
@@ -166,6 +180,8 @@ class GateSection(_Section):
 
 
 class SimulatedSection(_Section):
+    """[simulated]: makes the bench a simulated one."""
+
     seed: Annotated[int, Field(ge=0)] = 1
     """Of all randomness of the simulated bench."""
     kernel_table: Literal["ruy8", "xnnpack16"] = "ruy8"

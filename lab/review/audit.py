@@ -55,6 +55,7 @@ class Evidence:
 
     @property
     def all_visits(self) -> Iterator[VisitEvidence]:
+        """Every visit of every window."""
         for visits in self.visits.values():
             yield from visits
 

@@ -39,6 +39,7 @@ class WindowPace:
 
     @property
     def ratio(self) -> float:
+        """Seconds of the replay for each recorded second."""
         return self.replayed_s / self.recorded_s if self.recorded_s > 0 else 0.0
 
 
@@ -91,6 +92,7 @@ class RecordedWork:
         return ReadyModel(spec, self._models[spec.sha256])
 
     def close(self) -> None:
+        """Ends it; harmless when done twice."""
         self.moments_s.append(self._clock.now_s())
 
 

@@ -36,6 +36,7 @@ class RowComparison:
 
     @property
     def equal(self) -> bool:
+        """Whether nothing differs."""
         return not self.differences
 
 

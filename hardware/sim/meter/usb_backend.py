@@ -42,11 +42,13 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         self._views: dict[int, memoryview] = {}
 
     def enumerate_devices(self) -> Iterator[HvpmDevice]:
+        """The units on the bus (pyusb's backend interface)."""
         for device in self._devices:
             device.world.catch_up()
         return iter([device for device in self._devices if not device.gone])
 
     def get_device_descriptor(self, dev: HvpmDevice) -> Any:
+        """The device descriptor (pyusb's backend interface)."""
         return SimpleNamespace(
             bLength=18,
             bDescriptorType=1,
@@ -70,6 +72,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         )
 
     def get_configuration_descriptor(self, dev: HvpmDevice, config: int) -> Any:
+        """The configuration descriptor (pyusb's backend interface)."""
         if config:
             raise IndexError(config)
         return SimpleNamespace(
@@ -86,6 +89,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         )
 
     def get_interface_descriptor(self, dev: HvpmDevice, intf: int, alt: int, config: int) -> Any:
+        """The interface descriptor (pyusb's backend interface)."""
         if intf or alt or config:
             raise IndexError(intf)
         return SimpleNamespace(
@@ -103,6 +107,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         )
 
     def get_endpoint_descriptor(self, dev: HvpmDevice, ep: int, intf: int, alt: int, config: int) -> Any:
+        """The endpoint descriptor (pyusb's backend interface)."""
         if ep > 1:
             raise IndexError(ep)
         return SimpleNamespace(
@@ -119,27 +124,35 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         )
 
     def open_device(self, dev: HvpmDevice) -> _Handle:
+        """A handle of a unit (pyusb's backend interface)."""
         return _Handle(dev, dev.n_unplugged)
 
     def close_device(self, dev_handle: _Handle) -> None:
-        return None
+        """Gives a handle back (pyusb's backend interface)."""
+        return
 
     def set_configuration(self, dev_handle: _Handle, config_value: int) -> None:
-        return None
+        """Chooses a configuration (pyusb's backend interface)."""
+        return
 
     def get_configuration(self, dev_handle: _Handle) -> int:
+        """The number of the chosen configuration (pyusb's backend interface)."""
         return 1
 
     def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
-        return None
+        """Takes an interface (pyusb's backend interface)."""
+        return
 
     def release_interface(self, dev_handle: _Handle, intf: int) -> None:
-        return None
+        """Gives an interface back (pyusb's backend interface)."""
+        return
 
     def reset_device(self, dev_handle: _Handle) -> None:
+        """Resets a unit (pyusb's backend interface)."""
         dev_handle.device.stop()
 
     def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
+        """Whether the kernel holds the interface (pyusb's backend interface)."""
         return False
 
     def ctrl_transfer(
@@ -152,6 +165,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         data: array.array[int],
         timeout: int,
     ) -> int:
+        """A control transfer; bytes moved (pyusb's backend interface)."""
         device = dev_handle.still_there()
         if bmRequestType & 0x60 == 0 and bRequest == _GET_DESCRIPTOR:
             return _answer(_string(wValue & 0xFF, device.serial), data)
@@ -167,6 +181,7 @@ class SimulatedUsb(usb.backend.IBackend):  # type: ignore[misc]
         return len(data)
 
     def bulk_read(self, dev_handle: _Handle, ep: int, intf: int, buff: array.array[int], timeout: int) -> int:
+        """A bulk transfer into `buff`; bytes read (pyusb's backend interface)."""
         device = dev_handle.still_there()
         key = id(buff)
         view = self._views.get(key)

@@ -64,12 +64,15 @@ class PhoneFiles:
         self._private.discard(path)
 
     def is_folder(self, path: str) -> bool:
+        """Whether there is a folder at a path."""
         return (path.rstrip("/") or "/") in self._folders
 
     def is_file(self, path: str) -> bool:
+        """Whether there is a file at a path."""
         return path in self._files or path in self._nodes
 
     def is_executable(self, path: str) -> bool:
+        """Whether the file at a path may be executed."""
         return path in self._files and bool(self._files[path].mode & 0o111)
 
     def get(self, path: str) -> PhoneFile | None:
@@ -119,6 +122,7 @@ class PhoneFiles:
         return self._files[path].content.extend
 
     def change_mode(self, path: str, mode: int) -> None:
+        """Sets the permission bits of a file."""
         if path not in self._files:
             raise NoSuchFile(path)
         self._files[path].mode = mode
@@ -139,4 +143,5 @@ class PhoneFiles:
 
     @property
     def used_bytes(self) -> int:
+        """Bytes that all files take."""
         return sum(len(file.content) for file in self._files.values())

@@ -10,6 +10,7 @@ from hardware.sim.tflite_cost import spin_power_w
 
 
 def quick(shell: Shell) -> float:
+    """Seconds that a small command takes, at the speed of the core that the shell runs on."""
     return float(shell.context.constants.timing.spawn_s)
 
 

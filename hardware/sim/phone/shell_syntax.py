@@ -38,6 +38,8 @@ class Redirection:
 
 @dataclass(frozen=True)
 class Simple:
+    """A simple command: assignments, words, redirections."""
+
     assignments: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
     redirections: tuple[Redirection, ...]
@@ -45,12 +47,16 @@ class Simple:
 
 @dataclass(frozen=True)
 class Pipeline:
+    """Commands joined by |."""
+
     commands: tuple[Node, ...]
     negated: bool
 
 
 @dataclass(frozen=True)
 class AndOr:
+    """Pipelines joined by && and ||."""
+
     first: Node
     rest: tuple[tuple[str, Node], ...]
 
@@ -64,12 +70,16 @@ class Sequence:
 
 @dataclass(frozen=True)
 class If:
+    """if ... then ... else ... fi."""
+
     branches: tuple[tuple[Node, Node], ...]
     otherwise: Node | None
 
 
 @dataclass(frozen=True)
 class Loop:
+    """while or until."""
+
     condition: Node
     body: Node
     until: bool
@@ -77,6 +87,8 @@ class Loop:
 
 @dataclass(frozen=True)
 class For:
+    """for NAME in WORDS."""
+
     name: str
     words: tuple[Word, ...]
     body: Node
@@ -93,6 +105,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Function:
+    """NAME() { ... }."""
+
     name: str
     body: Node
 

@@ -56,15 +56,18 @@ class CpuCluster:
         return "".join(f"{f} {int(s * 100)}\n" for f, s in self._residency_s.items())
 
     def set_governor(self, value: str) -> None:
+        """What writing to `scaling_governor` does."""
         if value in ("performance", "powersave", "schedutil"):
             self.account()
             self.governor = value
 
     def set_min(self, value: str) -> None:
+        """What writing to `scaling_min_freq` (kHz) does."""
         self.account()
         self.min_khz = min(self._nearest(int(value)), self.max_khz)
 
     def set_max(self, value: str) -> None:
+        """What writing to `scaling_max_freq` (kHz) does."""
         self.account()
         self.max_khz = max(self._nearest(int(value)), self.min_khz)
 
@@ -138,6 +141,7 @@ class SimPhone:
 
     @property
     def constants(self) -> SimulationConstants:
+        """The physics of the world that the phone is in."""
         return self.world.constants
 
     def _install(self) -> None:

@@ -112,6 +112,7 @@ class FireflySampler(SpaceSampler):
         self._swarm = self._empty()
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         swarm = self.swarm_after(history)
         running = [each.system_attrs.get(FLY) for each in history.unfinished]
         n_unborn = sum(fly == each.number for fly, each in zip(running, history.unfinished, strict=True))
@@ -175,5 +176,6 @@ class HybridSampler(SpaceSampler):
         self._firefly = FireflySampler(encoding, seed, tuned=tuned, seeded_by=switch_at)
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         sampler: SpaceSampler = self._bayesian if trial.number < self.switch_at else self._firefly
         return sampler.propose(study, trial, history, rng)

@@ -28,6 +28,7 @@ class OptunaSampler(SpaceSampler):
         """Optuna's sampler."""
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         inner = self.build(int(rng.integers(2**31)))
         choices = {name: each for name, each in self.encoding.distributions.items() if not each.single()}
         chosen = inner.sample_relative(study, trial, choices)
@@ -38,6 +39,7 @@ class TreeParzenSampler(OptunaSampler):
     """Optuna's TPE with its defaults; ten random trials first."""
 
     def build(self, seed: int) -> BaseSampler:
+        """Optuna's sampler for one proposal, from a seed."""
         return TPESampler(seed=seed)
 
 
@@ -57,6 +59,7 @@ class BayesianSampler(OptunaSampler):
         super().__init__(encoding, seed, screen)
 
     def build(self, seed: int) -> BaseSampler:
+        """Optuna's sampler for one proposal, from a seed."""
         return GPSampler(seed=seed)
 
 
@@ -77,4 +80,5 @@ class ParetoSampler(OptunaSampler):
         self.population = population
 
     def build(self, seed: int) -> BaseSampler:
+        """Optuna's sampler for one proposal, from a seed."""
         return NSGAIISampler(seed=seed, population_size=self.population)

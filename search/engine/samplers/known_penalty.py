@@ -60,6 +60,7 @@ class KnownPenaltySampler(SpaceSampler):
         self._fitted: tuple[list[int], Kernel, float, float] | None = None
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         if len(history) < self.n_startup:
             drawn = self.encoding.random(rng, 64)
             least: Codes = drawn[np.argmin(self.penalties.of(drawn))]

@@ -15,6 +15,7 @@ class RandomSampler(SpaceSampler):
     """Uniform over the space."""
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         return self.encoding.random(rng)
 
 
@@ -40,6 +41,7 @@ class EvolutionSampler(SpaceSampler):
         self.sample_size = sample_size
 
     def propose(self, study: Study, trial: FrozenTrial, history: StudyHistory, rng: np.random.Generator) -> Codes:
+        """Codes (n_positions,) of the architecture to try; see `SpaceSampler.propose`."""
         if len(history) < self.population:
             return self.encoding.random(rng)
         rewards = history.rewards[-self.population :]

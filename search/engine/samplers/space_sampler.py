@@ -63,11 +63,13 @@ class SpaceSampler(BaseSampler):
         return np.random.default_rng((self.seed, trial_number))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All parameters at once: a proposal is one architecture (Optuna's interface)."""
         return self.encoding.distributions
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        """The proposal as parameters (Optuna's interface)."""
         if is_queued(trial):
             return {}
         history = self._reader.read(study, trial)
@@ -76,6 +78,7 @@ class SpaceSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
+        """Not used: every parameter is proposed together (Optuna's interface)."""
         raise OutsideSpace(
             f"parameter {param_name} in a study of {self.encoding.space.name}",
             "ask with the distributions of the study's space",

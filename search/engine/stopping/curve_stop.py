@@ -118,6 +118,7 @@ class CurveStop:
         self._calibration: tuple[CurveModel, list[int], dict[int, Correction]] | None = None
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
+        """What to do with a trial after its newest evaluation; see `StopRule.decide`."""
         rewards = observed(trial)
         going_on = Decision(stop=False, predicted=float(rewards[-1]))
         if not self.floor <= len(rewards) < n_evaluations or held_out(trial):

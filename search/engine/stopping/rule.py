@@ -57,6 +57,7 @@ class NeverStop:
     """Trains everything to the end."""
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
+        """What to do with a trial after its newest evaluation; see `StopRule.decide`."""
         return Decision(stop=False, predicted=float(observed(trial)[-1]))
 
 
@@ -75,6 +76,7 @@ class MedianStop:
         self._curves: dict[int, Floats] = {}
 
     def decide(self, study: Study, trial: FrozenTrial, n_evaluations: int) -> Decision:
+        """What to do with a trial after its newest evaluation; see `StopRule.decide`."""
         rewards = observed(trial)
         n_seen = len(rewards)
         going_on = Decision(stop=False, predicted=float(rewards[-1]))
