@@ -11,7 +11,8 @@ from db.rows import CampaignRow, MeterSpec, PhoneSpec, SessionSpec
 from hardware.bench import Bench
 from lab.campaign.provenance import Provenance
 from lab.errors import CampaignStopped, MixedConditions
-from lab.profile.profile import BenchProfile, ToolSection
+from lab.profile.profile import BenchProfile
+from lab.profile.sections import ToolSection
 
 
 def tool_content(tool: ToolSection) -> bytes | None:

@@ -8,7 +8,7 @@ from db.rows import TaskRow
 from db.tasks import done_tasks
 from lab.analysis.energy import ANALYSIS_VERSION
 from lab.campaign.tasks import half_width_frac, noise_estimate
-from lab.profile.profile import PrecisionSection
+from lab.profile.sections import PrecisionSection
 
 
 def imprecise_tasks(db: Database, campaign_id: int, precision: PrecisionSection) -> list[TaskRow]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from db.rows import EnergySpec, TaskRow, TaskSpec, TaskUpdate
 from lab.campaign.model_files import ReadyModel
-from lab.profile.profile import PrecisionSection
+from lab.profile.sections import PrecisionSection
 from search.networks.architecture import Architecture
 from search.networks.architecture_spec import architecture_spec
 from search.networks.space import Space

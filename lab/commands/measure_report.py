@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from db.database import Database
     from db.rows import CampaignRow
     from lab.campaign.campaign import CampaignPlan
-    from lab.profile.profile import BenchProfile, PrecisionSection
+    from lab.profile.profile import BenchProfile
+    from lab.profile.sections import PrecisionSection
 
 # Measured on the simulated bench: what a visit takes beside its runs, and what a window takes beside its visits.
 _VISIT_OVERHEAD_S = 0.62

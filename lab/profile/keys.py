@@ -1,6 +1,6 @@
 """Every key of a bench profile as data: meaning, unit, default, range.
 
-Read off the sections of `lab.profile.profile`, so that what is said of a key cannot differ from what is checked.
+Read off `lab.profile.sections`, so that what is said of a key cannot differ from what is checked.
 `lab/profile/setup.py` writes commented profiles from it, `scripts/profile_reference.py` the reference page.
 """
 

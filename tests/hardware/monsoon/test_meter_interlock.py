@@ -26,7 +26,8 @@ from hardware.monsoon.hvpm import HvpmMeter
 from hardware.monsoon.supply_guard import SupplyGuard
 from hardware.sim.meter.usb_backend import SimulatedUsb
 from lab.errors import ProfileError
-from lab.profile.profile import HIGHEST_CEILING_V, BenchProfile, parse_profile
+from lab.profile.profile import BenchProfile, parse_profile
+from lab.profile.sections import HIGHEST_CEILING_V
 
 _VOLTS = st.floats(3.0, 5.0) | st.floats(allow_nan=True, allow_infinity=True)
 _AMPERES = st.floats(0.0, 9.0) | st.floats(allow_nan=True, allow_infinity=True)

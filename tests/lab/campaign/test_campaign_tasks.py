@@ -6,7 +6,7 @@ import pytest
 
 from db.rows import EnergySpec, TaskRow
 from lab.campaign.tasks import arrange, canary_tasks, decide, half_width_frac, noise_estimate, sampled_tasks
-from lab.profile.profile import PrecisionSection
+from lab.profile.sections import PrecisionSection
 
 PRECISION = PrecisionSection()
 NOISE = noise_estimate(math.nan, 0, PRECISION)

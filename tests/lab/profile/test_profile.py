@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import lab
 from lab.errors import USAGE, ProfileError
 from lab.profile.keys import profile_sections, toml_value
-from lab.profile.profile import HIGHEST_CEILING_V, default_name, load_profile, parse_profile
+from lab.profile.profile import default_name, load_profile, parse_profile
+from lab.profile.sections import HIGHEST_CEILING_V
 
 ROOT = Path(lab.__file__).parent.parent
 SHIPPED = [
