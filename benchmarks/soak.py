@@ -145,7 +145,7 @@ def watch(command: list[str], folder: Path) -> tuple[int, str]:
         now = time.monotonic()
         spent[doing] += now - since
         # "pushing models" is said before a window begins and holds until its analysis: the window itself.
-        doing, since = ("window" if step["doing"] == "pushing models" else step["doing"]), now
+        doing, since = ("window" if step["phase"] == "pushing" else step["phase"]), now
         if now - last_print > 60:
             last_print = now
             done = step["n_done"]

@@ -25,7 +25,8 @@ def shown_progress(as_json: bool) -> Iterator[Observer]:
 
 def _json_line(step: CampaignStep) -> None:
     if step.phase is not Phase.MEASURING:
-        sys.stderr.write(json.dumps(asdict(step)) + "\n")
+        # `doing` is what release 0.1 wrote in the place of `phase`: it goes with the next release.
+        sys.stderr.write(json.dumps({"doing": step.phase.label, **asdict(step)}) + "\n")
 
 
 def useful_share(step: CampaignStep) -> float:

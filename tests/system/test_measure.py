@@ -99,7 +99,7 @@ def test_ctrl_c_ends_after_the_window_and_loses_nothing(make_bench: Callable[...
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if '"window done"' in line:
+            if '"phase": "window_done"' in line:
                 break
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)

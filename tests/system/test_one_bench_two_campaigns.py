@@ -33,7 +33,7 @@ def test_the_second_campaign_is_refused_until_the_first_is_dead(
     with first:
         try:
             assert first.stderr is not None
-            next(line for line in first.stderr if '"pushing models"' in line)
+            next(line for line in first.stderr if '"phase": "pushing"' in line)
             other = bench.command("measure", "--n", "2", "--bench", str(bench.profile), "--db", "other.db", "--json")
             refused = run(bench, other, locks)
             assert refused.returncode == 3
