@@ -1,1 +1,1 @@
-"""The commands of `lab`, one file each; `lab.cli` registers them."""
+"""The subcommands of `lab`, a file each, named after the command; what it does lives in the room of that name or idea."""

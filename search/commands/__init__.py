@@ -1,1 +1,1 @@
-"""What the `search` command can do: a file each."""
+"""The subcommands of `search`, by what they are about; what they do lives in the rooms below."""
