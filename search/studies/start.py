@@ -87,7 +87,8 @@ class StudyHandle:
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
         from search.engine.stopping.rules import build_stop_rule
-        from search.studies.loop import StudyClock, Worker
+        from search.studies.clock import StudyClock
+        from search.studies.loop import Worker
 
         settings = self.settings
         costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward))

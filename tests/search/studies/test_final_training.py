@@ -19,10 +19,10 @@ from search.commands import exits
 from search.networks.baselines import baseline_named
 from search.networks.layers import Graph
 from search.networks.spaces import AUDIO_2D, TABLE_2
+from search.studies.clock import StudyClock
 from search.studies.comparison import compared_networks
 from search.studies.files import networks_dir
 from search.studies.final_training import FinalRetrainer
-from search.studies.loop import StudyClock
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
 from search.training.recipe import TrainingRecipe
