@@ -109,7 +109,7 @@ def finish_trial(
         Exception: whatever else the training raised; the trial has failed.
     """
     _propose(study, trial, encoding)
-    if is_doubled(study, as_stored(study, trial)):
+    if is_doubled(study, _as_stored(study, trial)):
         log.info("trial %d is another worker's too: given up", trial.number)
         _fail(study, trial)
         return None
@@ -144,7 +144,7 @@ def _propose(study: Study, trial: Trial, encoding: Encoding) -> None:
         for name, distribution in encoding.distributions.items():
             trial._suggest(name, distribution)
     except ValueError as error:
-        if not is_queued(as_stored(study, trial)):
+        if not is_queued(_as_stored(study, trial)):
             raise
         raise OutsideSpace(
             f"what was queued is no architecture of {encoding.space.name}: {error}",
@@ -179,7 +179,7 @@ class _Reporter:
         return self._rule is not None and self._report(ordinal, accuracy - self._penalty, self._rule)
 
     def _report(self, step: int, reward: float, rule: StopRule) -> bool:
-        stored = as_stored(self._study, self._trial)
+        stored = _as_stored(self._study, self._trial)
         # A trial of a dead worker may have this value, and later ones: these are not shown to the rule.
         earlier = {k: value for k, value in stored.intermediate_values.items() if k <= step}
         if step not in earlier:
@@ -198,6 +198,6 @@ class _Reporter:
         return decision.stop
 
 
-def as_stored(study: Study, trial: Trial) -> FrozenTrial:
+def _as_stored(study: Study, trial: Trial) -> FrozenTrial:
     """A running trial as its storage has it, with everything reported so far."""
     return study.get_trials(deepcopy=False)[trial.number]
