@@ -13,7 +13,7 @@ from search.surrogate.trained_surrogate import TrainedSurrogate
 
 
 class CostedSurrogate(TrainedSurrogate):
-    """With energies and sizes, as `search.engine.surrogate.Surrogate` asks for.
+    """With energies and sizes, as `surrogate_objective.Surrogate` asks for.
 
     Args:
         costs: where they come from.

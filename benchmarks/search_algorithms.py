@@ -12,7 +12,8 @@ real trainings, and energies from the predictor in --predictor, by default that 
 is used, and TOY stands wherever it prints. Rules are compared on one algorithm, evolution unless another is given;
 where algorithms are compared, every trial is trained to the end. A rule costs reward twice: by what it stops, and by
 what a search makes of predictions in the place of rewards; --rules-algorithm evolution+replay shows the first alone.
-What an algorithm adds to a simpler one is printed as the difference on the same seeds. Asserts nothing.
+What an algorithm adds to a simpler one is printed as the difference on the same seeds. A trial goes the way that it
+goes in `search run` (`search.engine.trials`). Asserts nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import optuna  # noqa: TID253
 from costed_surrogate import CostedSurrogate
 from rich.console import Console
 from rich.table import Table
+from surrogate_objective import Surrogate, SurrogateObjective
 from toy_objective import ToyObjective
 
 from predictor.artefact import load
@@ -47,7 +49,6 @@ from search.engine.reward import REWARDS, reward_named
 from search.engine.stopping.curve_stop import CurveStop
 from search.engine.stopping.rule import NeverStop, StopRule
 from search.engine.stopping.rules import STOP_RULE_NAMES, build_stop_rule
-from search.engine.surrogate import Surrogate, SurrogateObjective
 from search.engine.trials import run_trial
 from search.networks.architecture import Architecture
 from search.networks.spaces import SPACES, space_named
@@ -209,7 +210,7 @@ def would_have_won(
     architecture: Architecture, objective: SurrogateObjective, trial_number: int, incumbent: float
 ) -> bool:
     """Whether a stopped trial, trained on, would have been the new best."""
-    *_, end = objective.accuracies(architecture, trial_number)
+    end = objective.curve(architecture, trial_number)[-1]
     return end - objective.known(architecture).penalty > incumbent
 
 

@@ -6,7 +6,7 @@
     └── StableError         stop and tell the user
         ├── BadText             a text or table of parameters that describes no architecture
         ├── UnknownSpace        a name that no search space has
-        ├── UnknownNetwork      a name that no baseline has
+        ├── UnknownNetwork      a network of no known space, and no baseline
         ├── UnknownBudget       a name that no budget of training has
         ├── UnknownReward       a name that no preset of the reward has
         ├── UnknownAlgorithm    a name that no search algorithm has
@@ -79,7 +79,7 @@ class UnknownSpace(StableSearchError):
 
 
 class UnknownNetwork(StableSearchError):
-    """No baseline has this name."""
+    """A network that is neither a baseline nor in a space."""
 
 
 class UnknownBudget(StableSearchError):

@@ -46,7 +46,7 @@ class MeasureRequest:
     repeats: int = 1
 
 
-def plan_of(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
+def plan_of(request: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
     """The plan.
 
     Args:
@@ -58,21 +58,26 @@ def plan_of(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignP
         SearchError: no space of that name; or the list cannot be read, or a line of it is no network.
         DbError: no record, or no study of that name.
     """
-    plan = _plan_of_source(wanted, profile, db)
+    plan = _plan_of_source(request, profile, db)
     most = profile.precision.max_visits
-    if wanted.repeats > most:
+    if request.repeats > most:
         raise ModelsError(
-            f"{wanted.repeats} repeats are more than the {most} visits that the profile allows.",
+            f"{request.repeats} repeats are more than the {most} visits that the profile allows.",
             "Raise max_visits under [precision] in the profile, or ask for fewer.",
         )
     canaries = canary_tasks(profile.precision.n_canaries)
-    tasks = [replace(task, n_wanted=max(task.n_wanted, wanted.repeats)) for task in plan.tasks]
+    tasks = [replace(task, n_wanted=max(task.n_wanted, request.repeats)) for task in plan.tasks]
     return replace(plan, tasks=(*canaries, *tasks))
 
 
-def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
+def _plan_of_source(request: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
     source: CampaignOrigin
-    sources = {"--n": wanted.n, "--models": wanted.folder, "--architectures": wanted.listed, "--study": wanted.study}
+    sources = {
+        "--n": request.n,
+        "--models": request.folder,
+        "--architectures": request.listed,
+        "--study": request.study,
+    }
     given = [option for option, value in sources.items() if value is not None]
     if len(given) > 1:
         raise ModelsError(
@@ -80,53 +85,53 @@ def _plan_of_source(wanted: MeasureRequest, profile: BenchProfile, db: str) -> C
             "All files of a folder, all architectures of a list, or the best of a study are measured; --n is for "
             "sampled ones.",
         )
-    share, seed = profile.precision.repeat_frac, wanted.seed
-    if wanted.folder is not None:
-        folder = wanted.folder.resolve()
+    share, seed = profile.precision.repeat_frac, request.seed
+    if request.folder is not None:
+        folder = request.folder.resolve()
         source = CampaignSource.MODELS, {"folder": str(folder)}
-        return _of_files(own_models(wanted.folder), f"{profile.name}-{folder.name}", source, wanted, share)
-    if wanted.study is not None:
-        ready = finalists(db, wanted.study, wanted.top)
-        source = CampaignSource.STUDY, {"study": wanted.study, "top": wanted.top}
-        return _of_files(ready, f"{profile.name}-{wanted.study}-top{wanted.top}", source, wanted, share)
-    if wanted.listed is not None:
-        listed = architecture_tasks(listed_architectures(wanted.listed), seed, share)
-        source = CampaignSource.LISTED, {"path": str(wanted.listed.resolve())}
-        return _of_architectures(listed, f"{profile.name}-{wanted.listed.stem}", source, wanted)
-    if wanted.n is None:
+        return _of_files(own_models(request.folder), f"{profile.name}-{folder.name}", source, request, share)
+    if request.study is not None:
+        ready = finalists(db, request.study, request.top)
+        source = CampaignSource.STUDY, {"study": request.study, "top": request.top}
+        return _of_files(ready, f"{profile.name}-{request.study}-top{request.top}", source, request, share)
+    if request.listed is not None:
+        listed = architecture_tasks(listed_architectures(request.listed), seed, share)
+        source = CampaignSource.LISTED, {"path": str(request.listed.resolve())}
+        return _of_architectures(listed, f"{profile.name}-{request.listed.stem}", source, request)
+    if request.n is None:
         raise ModelsError(
             "Say what to measure.",
             "Give --n NUMBER for sampled architectures, --architectures LIST, --models FOLDER, or --study NAME.",
         )
-    space = space_named(wanted.space)
+    space = space_named(request.space)
     drawn_from = "" if space is AUDIO_2D else f"-{space.name}"
-    drawn = sampled_tasks(wanted.n, seed, share, space)
+    drawn = sampled_tasks(request.n, seed, share, space)
     source = CampaignSource.SAMPLED, {"space": space.name}
-    return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", source, wanted)
+    return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", source, request)
 
 
 def _of_architectures(
-    tasks: Sequence[TaskSpec], name: str, source: CampaignOrigin, wanted: MeasureRequest
+    tasks: Sequence[TaskSpec], name: str, source: CampaignOrigin, request: MeasureRequest
 ) -> CampaignPlan:
     return CampaignPlan(
-        name=wanted.name or name,
+        name=request.name or name,
         source=source[0],
         source_of=source[1],
-        seed=wanted.seed,
+        seed=request.seed,
         tasks=tuple(tasks),
         own_models={},
     )
 
 
 def _of_files(
-    ready: Sequence[ReadyModel], name: str, source: CampaignOrigin, wanted: MeasureRequest, share: float
+    ready: Sequence[ReadyModel], name: str, source: CampaignOrigin, request: MeasureRequest, share: float
 ) -> CampaignPlan:
     return CampaignPlan(
-        name=wanted.name or name,
+        name=request.name or name,
         source=source[0],
         source_of=source[1],
-        seed=wanted.seed,
-        tasks=tuple(model_tasks(ready, wanted.seed, share)),
+        seed=request.seed,
+        tasks=tuple(model_tasks(ready, request.seed, share)),
         own_models={model.spec.sha256: model for model in ready},
     )
 

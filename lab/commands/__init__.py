@@ -1,1 +1,1 @@
-"""The subcommands of `lab`, a file each, named after the command; what it does lives in the room of that name or idea."""
+"""The subcommands of `lab`, a file each, named after the command; what it does lives in the room of that idea."""

@@ -42,13 +42,13 @@ def predict(
 
     saved = load(model)
     _check_out(out, what)
-    asked = read_asked(what, saved.predictor.model.schema.names)
-    check_space(asked, saved.manifest["provenance"])
+    request = read_asked(what, saved.predictor.model.schema.names)
+    check_space(request, saved.manifest["provenance"])
     # The levels of an architecture are its space's; in another table an unknown one may be a slip of the pen.
-    prediction = saved.predictor.predict(asked.features, unseen=asked.space is not None)
+    prediction = saved.predictor.predict(request.features, unseen=request.space is not None)
     if saved.refitted:
         sys.stderr.write(f"{model} was {saved.refitted}: fitted again from its rows. `lab fit-rf` writes it anew.\n")
-    rows = _rows(asked, prediction)
+    rows = _rows(request, prediction)
     if out is not None:
         _write(out, [row | {"simulated": str(saved.predictor.simulated).lower()} for row in rows])
     if as_json:
@@ -56,16 +56,16 @@ def predict(
 
         typer.echo(json.dumps(_plain(saved, prediction, rows)))
         return
-    _print(saved, asked, prediction)
+    _print(saved, request, prediction)
     if out is not None:
         typer.echo(f"All {len(rows):,} written to {out}", err=True)
 
 
-def _rows(asked: PredictionRequest, prediction: Prediction) -> list[dict[str, Any]]:
+def _rows(request: PredictionRequest, prediction: Prediction) -> list[dict[str, Any]]:
     name = prediction.target.name
     columns = (prediction.values, prediction.low, prediction.high, prediction.outside)
     return [
-        {"row": asked.names[i], name: value, f"low_{name}": low, f"high_{name}": high, "outside": outside}
+        {"row": request.names[i], name: value, f"low_{name}": low, f"high_{name}": high, "outside": outside}
         for i, (value, low, high, outside) in enumerate(zip(*(c.tolist() for c in columns), strict=True))
     ]
 
@@ -107,29 +107,29 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
 
 
-def _print(saved: SavedPredictor, asked: PredictionRequest, prediction: Prediction) -> None:
+def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     predictor, unit = saved.predictor, escape(prediction.target.unit)
     mark = "[bold yellow]SIMULATED[/]  " if predictor.simulated else ""
-    n = len(asked.names)
+    n = len(request.names)
     name = escape(prediction.target.name)
     title = f"{mark}{name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
     table = Table(title=title, title_justify="left")
-    table.add_column(asked.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
+    table.add_column(request.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
     known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
-             if name in asked.features.columns]  # fmt: skip
+             if name in request.features.columns]  # fmt: skip
     level = f"{predictor.band.level:.0%} interval"
     for heading in (*(head for _, _, head in known), unit or name, level):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for i in range(min(n, _SHOWN_ROWS)):
-        counts = [f"{asked.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
+        counts = [f"{request.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
         interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
         note = "!" if prediction.outside[i] else ""
-        table.add_row(escape(_short(asked.names[i])), *counts, f"{prediction.values[i]:.3f}", interval, note)
+        table.add_row(escape(_short(request.names[i])), *counts, f"{prediction.values[i]:.3f}", interval, note)
     console = Console()
     console.print(table)
     if n > _SHOWN_ROWS:

@@ -62,7 +62,7 @@ def read_asked(what: str, columns: Sequence[str]) -> PredictionRequest:
     return _of_networks([read_network_name(what)])
 
 
-def check_space(asked: PredictionRequest, provenance: Mapping[str, Any]) -> None:
+def check_space(request: PredictionRequest, provenance: Mapping[str, Any]) -> None:
     """Refuse architectures of another space than the model has seen: their columns have the same names.
 
     Args:
@@ -72,10 +72,10 @@ def check_space(asked: PredictionRequest, provenance: Mapping[str, Any]) -> None
         UsageError: another space.
     """
     learnt = provenance.get("arch_space")
-    if asked.space is not None and learnt is not None and asked.space != learnt:
+    if request.space is not None and learnt is not None and request.space != learnt:
         raise UsageError(
-            f"The model has learnt from architectures of {learnt}, this is {asked.space}.",
-            f"Measure that space (`lab measure --space {asked.space}`) and fit another model to it.",
+            f"The model has learnt from architectures of {learnt}, this is {request.space}.",
+            f"Measure that space (`lab measure --space {request.space}`) and fit another model to it.",
         )
 
 
@@ -120,7 +120,7 @@ def _of_file(path: Path) -> PredictionRequest:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
-    asked = _of_networks([recognise(content)])
+    request = _of_networks([recognise(content)])
     # The file is there, so its true size is known.
-    sized = {**asked.features.columns, "size_bytes": np.array([float(len(content))])}
-    return replace(asked, kind="file", names=(path.name,), features=FeatureTable(sized, asked.features.families))
+    sized = {**request.features.columns, "size_bytes": np.array([float(len(content))])}
+    return replace(request, kind="file", names=(path.name,), features=FeatureTable(sized, request.features.families))

@@ -75,12 +75,10 @@ class Inventory:
     """What of the lists was found.
 
     Attributes:
-        n_listed: clips of one class, or of none, by split.
-        n_missing: of those without a file.
+        n_missing: clips of one class, or of none, that have no file, by split.
         n_ambiguous: clips of two classes, left out.
     """
 
-    n_listed: dict[str, int]
     n_missing: dict[str, int]
     n_ambiguous: int
 
@@ -123,8 +121,7 @@ def load_audioset(folder: Path) -> tuple[SoundData, Inventory]:
         rest = f"\n  and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
         raise DataBroken(f"{len(broken)} files cannot be used:{shown}{rest}", "remove them, or fetch them again")
     counts = "-".join(str(len(splits[split][1])) for split in clips)
-    inventory = Inventory({split: len(listed) for split, listed in clips.items()}, missing, n_ambiguous)
-    return standardised(f"AudioSet, 9 classes, {counts} clips", False, splits), inventory
+    return standardised(f"AudioSet, 9 classes, {counts} clips", False, splits), Inventory(missing, n_ambiguous)
 
 
 def read_ontology(path: Path) -> dict[str, int]:

@@ -53,9 +53,9 @@ def retrain(
     from db.database import open_database
     from search.studies.accuracy_source import load_data
     from search.studies.budget import budget_named
+    from search.studies.clock import StudyClock
     from search.studies.files import networks_dir
     from search.studies.final_training import FinalRetrainer
-    from search.studies.loop import StudyClock
     from search.training.trainer import train
 
     training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget"))

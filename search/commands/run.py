@@ -80,17 +80,17 @@ def run(
     from search.studies.start import StudyRequest, check_begun, start_study
 
     budget = under_old_name(budget, effort, "--effort", "--budget")
-    asked = StudyRequest(
+    request = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
     if resume:
-        check_begun(asked)
-    with _at_once(), start_study(asked, say) as started:
-        with _companions(started, asked, trials, hours, workers - 1) as companions:
-            interrupted = _train(started, trials, hours)
+        check_begun(request)
+    with _at_once(), start_study(request, say) as handle:
+        with _companions(handle, request, trials, hours, workers - 1) as companions:
+            interrupted = _train(handle, trials, hours)
             if interrupted:
                 companions.interrupt()
-        _report(started, interrupted)
+        _report(handle, interrupted)
 
 
 def init(
@@ -127,16 +127,16 @@ def init(
     budget = under_old_name(budget, effort, "--effort", "--budget")
     replicate = under_old_name(replicate, again, "--again", "--replicate")
     replicate_table = under_old_name(replicate_table, again_table, "--again-table", "--replicate-table")
-    asked = StudyRequest(
+    request = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
     queued = [] if replicate is None else trained_before(storage or default_url(db), replicate, space, seed)
     if replicate_table is not None:
         queued += most_accurate(read_trainings(replicate_table), space, seed)
-    with start_study(asked, say) as started:
-        queue(started.study, started.url, queued)
-        typer.echo(f"study {study} stands at {started.shown_url}")
-        options = {"--study": study, "--storage": started.shown_url, "--predictor": predictor, "--db": db}
+    with start_study(request, say) as handle:
+        queue(handle.study, handle.url, queued)
+        typer.echo(f"study {study} stands at {handle.shown_url}")
+        options = {"--study": study, "--storage": handle.shown_url, "--predictor": predictor, "--db": db}
         options |= {"--surrogate": surrogate, "--audioset": audioset}
         told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
         typer.echo(f"next: search worker {told}   on as many machines as you like")
@@ -158,36 +158,36 @@ def worker(
     """
     from search.studies.start import join_study
 
-    with _at_once(), join_study(study, db, storage, predictor, audioset, say, surrogate) as started:
-        interrupted = _train(started, trials, hours)
+    with _at_once(), join_study(study, db, storage, predictor, audioset, say, surrogate) as handle:
+        interrupted = _train(handle, trials, hours)
         if not is_companion():
-            _report(started, interrupted)
+            _report(handle, interrupted)
 
 
-def _train(started: StudyHandle, n_trials: int, hours: float | None) -> bool:
+def _train(handle: StudyHandle, n_trials: int, hours: float | None) -> bool:
     """Works until the study has its trials or the time is up; whether Ctrl-C ended it."""
     from search.studies.storage import storage_troubles
 
     end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
-    with storage_troubles(started.url), _polite_interrupt() as should_stop:
-        lines = _Lines(started, n_trials)
-        worker = started.worker(lines, lines.failed)
+    with storage_troubles(handle.url), _polite_interrupt() as should_stop:
+        lines = _Lines(handle, n_trials)
+        worker = handle.worker(lines, lines.failed)
         worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         return should_stop()
 
 
-def _report(started: StudyHandle, interrupted: bool) -> None:
+def _report(handle: StudyHandle, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
     from search.commands.studies import print_best
     from search.studies.ownership import under_way
     from search.studies.storage import storage_troubles
 
-    with storage_troubles(started.url):
-        n_elsewhere = len(under_way(started.study))
-    print_best(started.db, started.row, n_rows=10)
+    with storage_troubles(handle.url):
+        n_elsewhere = len(under_way(handle.study))
+    print_best(handle.db, handle.row, n_rows=10)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
-    typer.echo(f"next: search show NUMBER --study {quote(started.row.name)} --db {quote(started.db.shown)}")
+    typer.echo(f"next: search show NUMBER --study {quote(handle.row.name)} --db {quote(handle.db.shown)}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -203,13 +203,13 @@ def _at_once() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _companions(started: StudyHandle, asked: StudyRequest, n_trials: int, hours: float | None, n: int) -> Companions:
+def _companions(handle: StudyHandle, request: StudyRequest, n_trials: int, hours: float | None, n: int) -> Companions:
     """Other processes that work on the study as this one does, a share of the cores each."""
     if n:
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
         os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
-    options = {"study": asked.study, "db": asked.db, "storage": started.url, "predictor": asked.predictor}
-    options |= {"audioset": asked.audioset, "surrogate": asked.surrogate, "trials": n_trials, "hours": hours}
+    options = {"study": request.study, "db": request.db, "storage": handle.url, "predictor": request.predictor}
+    options |= {"audioset": request.audioset, "surrogate": request.surrogate, "trials": n_trials, "hours": hours}
     return Companions(n, _work_alongside, options)
 
 
@@ -225,9 +225,9 @@ def _work_alongside(options: dict[str, Any]) -> None:
 class _Lines:
     """A line for every finished trial of this worker, with the best of all workers."""
 
-    def __init__(self, started: StudyHandle, n_trials: int) -> None:
-        self._started, self._n_trials = started, n_trials
-        self._marks = "".join(f"{mark} " for mark in started.row.marks)
+    def __init__(self, handle: StudyHandle, n_trials: int) -> None:
+        self._started, self._n_trials = handle, n_trials
+        self._marks = "".join(f"{mark} " for mark in handle.row.marks)
 
     def __call__(self, trial: TrialSpec) -> None:
         from db.studies import best_trials

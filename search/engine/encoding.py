@@ -33,15 +33,6 @@ def params_of(architecture: Architecture) -> dict[str, str]:
     return {parameter_name(i): block.text for i, block in enumerate(architecture.blocks, start=1)}
 
 
-def architecture_of(params: Mapping[str, object], space: Space, options: tuple[tuple[str, str], ...]) -> Architecture:
-    """The architecture that a trial's parameters describe.
-
-    Raises:
-        OutsideSpace: a parameter is missing or too many, or a block is not allowed where it stands.
-    """
-    return Encoding(space, options).architecture(params)
-
-
 @dataclass(frozen=True)
 class Encoding:
     """A space with its options chosen, as parameters and codes.

@@ -1,37 +1,68 @@
-"""One trial from proposal to reward: known costs first, then evaluation by evaluation, with a rule that may stop it.
+"""The one way of a trial, from its proposal to the value that is told.
 
-`run_trial` is for objectives that answer at once, as in benchmarks: an `Objective` brings costs and accuracies. What
-really trains is `search.studies.loop`, which shares `report` with it.
+    proposal -> known costs -> evaluations, each shown to the rule that may end them -> value
+
+Workers, studies that ask a surrogate and benchmarks all go it: what differs between them is an `Objective`. Where
+accuracy, energy and size are objectives of their own there is no single reward to predict: nothing is reported on the
+way, and every trial is trained to the end.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from optuna.exceptions import StorageInternalError  # noqa: TID253
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
+from sqlalchemy.exc import SQLAlchemyError
 
+from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
-from search.engine.record import HELD_OUT, PREDICTED, PREDICTED_SD, STOPPED_AT, TrialCosts, held_out, stopped
-from search.engine.stopping.rule import Decision, StopRule
+from search.engine.record import (
+    HELD_OUT,
+    PREDICTED,
+    PREDICTED_SD,
+    STOPPED_AT,
+    TrialCosts,
+    held_out,
+    is_queued,
+    stopped,
+)
+from search.engine.stopping.rule import StopRule
+from search.errors import OutsideSpace, SearchError
 from search.networks.architecture import Architecture
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[int, float], bool]
+"""Told the ordinal (from 1) and the accuracy (0..1) of every evaluation; True: train no further."""
+
+_ANOTHER_TIME = (SearchError, StorageInternalError, SQLAlchemyError)
+"""Not the network's fault: the trial stays as it is, and is taken up again."""
 
 
 class Objective(Protocol):
     """What a search asks about architectures."""
 
-    n_evaluations: int
-    """Evaluations of a full training."""
+    @property
+    def n_evaluations(self) -> int:
+        """Of a full training."""
+        ...
 
     def known(self, architecture: Architecture) -> TrialCosts:
         """Costs, before training."""
         ...
 
-    def accuracies(self, architecture: Architecture, trial_number: int) -> Iterator[float]:
-        """Trains, and yields the accuracy (0..1) after each evaluation; closed early when the trial is stopped."""
+    def train(self, architecture: Architecture, trial: Trial, report: Report) -> float | None:
+        """The accuracy (0..1) of the trained network; None where a report was answered with True.
+
+        Args:
+            trial: its number may seed the training; what is to be kept of it goes on it as user attributes.
+        """
         ...
 
 
@@ -41,13 +72,11 @@ class TrialOutcome:
 
     Attributes:
         n_evaluations: how many were made.
-        decision: the rule's last word.
     """
 
     trial: FrozenTrial
     architecture: Architecture
     n_evaluations: int
-    decision: Decision
 
     @property
     def stopped(self) -> bool:
@@ -56,67 +85,119 @@ class TrialOutcome:
 
 
 def run_trial(study: Study, encoding: Encoding, objective: Objective, rule: StopRule) -> TrialOutcome:
-    """Asks for a trial, trains it as far as the rule lets it, and tells its reward.
+    """Asks for a trial and finishes it, where nobody else works on the study.
 
     Raises:
         SpaceExhausted: nothing is left to try.
     """
-    trial = study.ask(encoding.distributions)
+    while (outcome := finish_trial(study, study.ask(), encoding, objective, rule)) is None:
+        pass
+    return outcome
+
+
+def finish_trial(
+    study: Study, trial: Trial, encoding: Encoding, objective: Objective, rule: StopRule
+) -> TrialOutcome | None:
+    """Takes a trial to its value: a new one, one that was queued, or one of a worker that died at it.
+
+    Returns:
+        None where it is given up: another worker has proposed the same at the same time.
+
+    Raises:
+        OutsideSpace: what was queued is no architecture of the space.
+        SearchError, StorageInternalError, SQLAlchemyError: not the network's fault; the trial can be taken up again.
+        Exception: whatever else the training raised; the trial has failed.
+    """
+    _propose(study, trial, encoding)
+    if is_doubled(study, _as_stored(study, trial)):
+        log.info("trial %d is another worker's too: given up", trial.number)
+        _fail(study, trial)
+        return None
+    architecture = encoding.architecture(trial.params)
+    known = objective.known(architecture)
+    known.write(trial)
+    several = len(study.directions) > 1
+    reporter = _Reporter(study, trial, known.penalty, objective.n_evaluations, None if several else rule)
     try:
-        architecture = encoding.architecture(trial.params)
-        known = objective.known(architecture)
-        known.write(trial)
-        n_made, reward, decision = _train(study, trial, architecture, known.penalty, objective, rule)
-    except BaseException:
-        study.tell(trial, state=TrialState.FAIL)
+        accuracy = objective.train(architecture, trial, reporter)
+        if reporter.n_evaluations == 0:
+            raise ValueError(f"{type(objective).__name__} evaluated nothing")
+    except _ANOTHER_TIME:
         raise
-    told = study.tell(trial, decision.predicted if decision.stop else reward)
-    return TrialOutcome(told, architecture, n_made, decision)
+    except Exception:
+        # Else every later worker would take it up, and fail like this one.
+        _fail(study, trial)
+        raise
+    value: float | tuple[float, ...]
+    if accuracy is None:
+        value = reporter.predicted
+    elif several:
+        value = (accuracy, known.energy_mj, float(known.size_bytes))
+    else:
+        value = accuracy - known.penalty
+    told = study.tell(trial.number, value, skip_if_finished=True)
+    return TrialOutcome(told, architecture, reporter.n_evaluations)
 
 
-def _train(
-    study: Study, trial: Trial, architecture: Architecture, penalty: float, objective: Objective, rule: StopRule
-) -> tuple[int, float, Decision]:
-    curve = objective.accuracies(architecture, trial.number)
-    decision = Decision(stop=False, predicted=-penalty)
-    reward = -penalty
-    n_made = 0
-    for n_made, accuracy in enumerate(curve, start=1):
-        reward = accuracy - penalty
-        decision = report(study, trial, n_made, reward, rule, objective.n_evaluations)
-        if decision.stop:
-            break
-    if n_made == 0:
-        raise ValueError(f"{type(objective).__name__} yielded no accuracy")
-    return n_made, reward, decision
+def _propose(study: Study, trial: Trial, encoding: Encoding) -> None:
+    try:
+        for name, distribution in encoding.distributions.items():
+            trial._suggest(name, distribution)
+    except ValueError as error:
+        if not is_queued(_as_stored(study, trial)):
+            raise
+        raise OutsideSpace(
+            f"what was queued is no architecture of {encoding.space.name}: {error}",
+            "queue blocks that the space has: search space",
+        ) from error
 
 
-def report(study: Study, trial: Trial, step: int, reward: float, rule: StopRule, n_evaluations: int) -> Decision:
-    """Reports an evaluation, asks the rule, and marks the trial where it stops or flags it.
+def _fail(study: Study, trial: Trial) -> None:
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
-    A trial that was taken up from a dead worker may have this value, and later ones: these are not shown to the rule.
+
+class _Reporter:
+    """Reports evaluations to the study, asks the rule, and marks the trial where it stops or flags it.
 
     Args:
-        step: of the evaluation, from 1.
         n_evaluations: of a full training.
+        rule: None where there is no single reward: nothing is reported then.
     """
-    stored = as_stored(study, trial)
-    earlier = {k: value for k, value in stored.intermediate_values.items() if k <= step}
-    if step not in earlier:
-        trial.report(reward, step)
-    seen = copy.copy(stored)
-    seen.intermediate_values = {step: reward, **earlier}
-    decision = rule.decide(study, seen, n_evaluations)
-    if decision.stop:
-        trial.set_user_attr(STOPPED_AT, step)
-        trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
-    elif decision.flagged and not held_out(seen):
-        trial.set_user_attr(HELD_OUT, step)
-        trial.set_user_attr(PREDICTED, decision.predicted)
-        trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
-    return decision
+
+    def __init__(self, study: Study, trial: Trial, penalty: float, n_evaluations: int, rule: StopRule | None) -> None:
+        self._study, self._trial, self._penalty = study, trial, penalty
+        self._n_of_all, self._rule = n_evaluations, rule
+        self.n_evaluations, self.predicted = 0, -penalty
+        marks = trial.user_attrs
+        for mark in (STOPPED_AT, HELD_OUT):
+            # Of the worker that died at it: the rule decides anew, and may decide otherwise.
+            if mark in marks:
+                trial.set_user_attr(mark, None)
+
+    def __call__(self, ordinal: int, accuracy: float) -> bool:
+        self.n_evaluations += 1
+        return self._rule is not None and self._report(ordinal, accuracy - self._penalty, self._rule)
+
+    def _report(self, step: int, reward: float, rule: StopRule) -> bool:
+        stored = _as_stored(self._study, self._trial)
+        # A trial of a dead worker may have this value, and later ones: these are not shown to the rule.
+        earlier = {k: value for k, value in stored.intermediate_values.items() if k <= step}
+        if step not in earlier:
+            self._trial.report(reward, step)
+        seen = copy.copy(stored)
+        seen.intermediate_values = {step: reward, **earlier}
+        decision = rule.decide(self._study, seen, self._n_of_all)
+        self.predicted = decision.predicted
+        if decision.stop:
+            self._trial.set_user_attr(STOPPED_AT, step)
+            self._trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
+        elif decision.flagged and not held_out(seen):
+            self._trial.set_user_attr(HELD_OUT, step)
+            self._trial.set_user_attr(PREDICTED, decision.predicted)
+            self._trial.set_user_attr(PREDICTED_SD, decision.predicted_sd)
+        return decision.stop
 
 
-def as_stored(study: Study, trial: Trial) -> FrozenTrial:
+def _as_stored(study: Study, trial: Trial) -> FrozenTrial:
     """A running trial as its storage has it, with everything reported so far."""
     return study.get_trials(deepcopy=False)[trial.number]

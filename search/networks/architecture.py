@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search.errors import BadText
@@ -107,25 +106,6 @@ class Architecture:
             params[f"b{ordinal:02d}_filters"] = block.filters
         return params
 
-    @classmethod
-    def from_params(cls, params: Mapping[str, str | int]) -> Architecture:
-        """The architecture whose `to_params` these are; other keys raise BadText."""
-        n_blocks = sum(key.endswith("_type") for key in params)
-        options = {key: value for key, value in params.items() if key.startswith(_OPTION_PREFIX)}
-        known = {"space", *options}
-        known.update(f"b{i:02d}_{part}" for i in range(1, n_blocks + 1) for part in ("type", "kernel", "filters"))
-        if known != set(params):
-            raise BadText(
-                f"parameters without their place: {', '.join(sorted(known ^ set(params)))}",
-                "pass what to_params returned, nothing left out and nothing added",
-            )
-        blocks = (
-            _make_block(params[f"b{i:02d}_type"], params[f"b{i:02d}_kernel"], params[f"b{i:02d}_filters"])
-            for i in range(1, n_blocks + 1)
-        )
-        pairs = ((key.removeprefix(_OPTION_PREFIX), str(value)) for key, value in options.items())
-        return cls(str(params["space"]), tuple(blocks), tuple(pairs))
-
 
 def parse(text: str) -> Architecture:
     """Reads the canonical text form.
@@ -151,9 +131,9 @@ def _parse_block(text: str) -> Block:
     return _make_block(fields[0], int(fields[1]), int(fields[2]))
 
 
-def _make_block(type_name: str | int, kernel: str | int, filters: str | int) -> Block:
+def _make_block(type_name: str, kernel: int, filters: int) -> Block:
     try:
-        return Block(BlockType(str(type_name)), int(kernel), int(filters))
+        return Block(BlockType(type_name), kernel, filters)
     except ValueError as error:
         types = ", ".join(kind.value for kind in BlockType)
         raise BadText(f"{type_name}:{kernel}:{filters} is not a block", f"{_TEXT_HINT}; types: {types}") from error

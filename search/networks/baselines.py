@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.errors import UnknownNetwork
 from search.networks.blocks import inverted_residual, residual_along_time, separable
 from search.networks.graph import lay_head
 from search.networks.layers import Activation, Graph, GraphBuilder
@@ -110,15 +109,3 @@ BASELINES = (
     Baseline("tc_resnet_14", "TCResNet14-1.5", _tc_resnet_14),
 )
 """In the order of the paper's Table 1."""
-
-
-def baseline_named(name: str) -> Baseline:
-    """The baseline of this name.
-
-    Raises:
-        UnknownNetwork: there is none.
-    """
-    for baseline in BASELINES:
-        if baseline.name == name:
-            return baseline
-    raise UnknownNetwork(f"no baseline {name!r}", f"baselines: {', '.join(each.name for each in BASELINES)}")

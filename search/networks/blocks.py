@@ -72,9 +72,6 @@ class BlockBuilder:
         return (width, width) if self.n_dims == 2 else (width, 1)
 
 
-TWO_DIMENSIONAL = BlockBuilder()
-
-
 def lay_block(
     net: GraphBuilder, x: Value, kind: BlockType, kernel: int, filters: int, stride: Pair, builder: BlockBuilder
 ) -> Value:

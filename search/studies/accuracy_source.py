@@ -13,7 +13,7 @@ from search.errors import BadTrainings
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
 from search.studies.budget import budget_named
-from search.studies.loop import Trainer
+from search.studies.recorded_objective import Trainer
 from search.training.recipe import TrainingRecipe
 from search.training.result import TrainingResult, Watch
 

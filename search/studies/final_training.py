@@ -16,8 +16,8 @@ from db.rows import ModelSpec, RetrainingSpec
 from search.audio.examples import SoundData
 from search.networks.layers import Graph
 from search.networks.network import Network, graph_of
+from search.studies.clock import StudyClock
 from search.studies.files import keep_file
-from search.studies.loop import StudyClock
 from search.training.int8_accuracy import int8_accuracy
 from search.training.recipe import TrainingRecipe
 from search.training.result import TrainingResult

@@ -10,45 +10,29 @@ workers that proposed the same at the same moment one gives way, and a training 
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError  # noqa: TID253
 from optuna.trial import TrialState  # noqa: TID253
-from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
-from db.rows import ModelSpec, TrialSpec
+from db.rows import TrialSpec
 from db.studies import list_trials, record_trial
 from predictor.errors import PredictorError
 from search.costs import PredictedCosts
-from search.engine.distinct import is_doubled
 from search.engine.encoding import Encoding
-from search.engine.record import FAILURE, HELD_OUT, STOPPED_AT, TrialCosts, finished, has_costs, is_queued, stopped
+from search.engine.record import FAILURE, TrialCosts, finished, has_costs
 from search.engine.stopping.rule import StopRule
-from search.engine.trials import as_stored, report
-from search.errors import (
-    BadText,
-    ConversionFailed,
-    OutsideSpace,
-    SearchError,
-    StorageUnusable,
-    TrialsFailing,
-    WrongModel,
-)
-from search.networks.architecture import Architecture
-from search.networks.architecture_spec import architecture_spec
-from search.studies.files import keep_file
-from search.studies.ownership import adopt_abandoned, ask, sign
+from search.engine.trials import finish_trial
+from search.errors import BadText, ConversionFailed, OutsideSpace, StorageUnusable, TrialsFailing, WrongModel
+from search.studies.clock import StudyClock
+from search.studies.ownership import adopt_abandoned, ask
+from search.studies.recorded_objective import RecordedObjective, Trainer, row_of
 from search.studies.settings import StudySettings
-from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,30 +41,6 @@ MOST_FAILURES = 3
 
 _UNEVALUABLE = (OutsideSpace, BadText, ConversionFailed, WrongModel, PredictorError)
 """What is wrong with a trial itself: it fails on every worker, at any time."""
-
-_ACCURACY, _FLOAT_ACCURACY, _SHA256, _FILE_BYTES = "accuracy", "float_accuracy", "file_sha256", "file_bytes"
-_N_EVALUATIONS, _DURATION_S, _SEED, _FINISHED_UTC = "n_evaluations", "duration_s", "training_seed", "finished_utc"
-
-
-@dataclass(frozen=True)
-class StudyClock:
-    """Where the time comes from.
-
-    Attributes:
-        utc: of the calendar, aware.
-    """
-
-    utc: Callable[[], datetime]
-    monotonic_s: Callable[[], float]
-
-    @classmethod
-    def of_this_machine(cls) -> StudyClock:
-        """The real one."""
-        return cls(lambda: datetime.now(UTC), time.monotonic)
-
-
-Trainer = Callable[[Architecture, int, Watch], TrainingResult]
-"""Trains an architecture from a seed; raises TrainingStopped when the watcher has seen enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +73,12 @@ class Worker:
     def _encoding(self) -> Encoding:
         return Encoding(self.settings.search_space, self.settings.options)
 
-    @property
-    def several(self) -> bool:
-        """Whether accuracy, energy and size are objectives of their own, and no curve of a reward is reported."""
-        return len(self.study.directions) > 1
+    @cached_property
+    def _objective(self) -> RecordedObjective:
+        settings = self.settings
+        return RecordedObjective(
+            self.costs, self.train, settings.recipe.n_evaluations, settings.seed, self.files_dir, self.clock
+        )
 
     def run(self, n_trials: int, should_stop: Callable[[], bool]) -> int:
         """Works until the study has `n_trials` finished trials, or `should_stop` says so between two.
@@ -172,7 +134,7 @@ class Worker:
                 )
         for number, frozen in stored.items():
             if number not in recorded:
-                record_trial(self.db, self.study_id, self._as_row(frozen))
+                record_trial(self.db, self.study_id, row_of(frozen, self._encoding))
 
     def _next(self, n_trials: int) -> Any | None:
         adopted = adopt_abandoned(self.study, self.clock.utc())
@@ -185,113 +147,11 @@ class Worker:
         return ask(self.study, self.clock.utc())
 
     def _finish(self, trial: Any) -> bool:
-        """Trains a trial, tells and records it; False where another worker has proposed the same at the same time."""
-        try:
-            for name, distribution in self._encoding.distributions.items():
-                trial._suggest(name, distribution)
-        except ValueError as error:
-            if not is_queued(as_stored(self.study, trial)):
-                raise
-            raise OutsideSpace(
-                f"what was queued is no architecture of {self.settings.space}: {error}",
-                "queue blocks that the space has: search space",
-            ) from error
-        if is_doubled(self.study, as_stored(self.study, trial)):
-            log.info("trial %d is another worker's too: given up", trial.number)
-            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        """Finishes a trial and records it; False where another worker has proposed the same at the same time."""
+        outcome = finish_trial(self.study, trial, self._encoding, self._objective, self.rule)
+        if outcome is None:
             return False
-        architecture = self._encoding.architecture(trial.params)
-        known = self.costs.known(architecture)
-        known.write(trial)
-        seed = training_seed(self.settings.seed, architecture)
-        trial.set_user_attr(_SEED, seed)
-        began_s = self.clock.monotonic_s()
-        watch = _Watch(self, trial, known)
-        try:
-            trained = self.train(architecture, seed, watch)
-        except TrainingStopped as stop:
-            values: float | tuple[float, ...] = watch.predicted
-            trial.set_user_attr(_N_EVALUATIONS, len(stop.curve))
-        except (SearchError, StorageInternalError, SQLAlchemyError):
-            # Not the network's fault, and the trial is taken up again; or one of _UNEVALUABLE, see `run`.
-            raise
-        except Exception:
-            # Else every later worker would take it up, and fail like this one.
-            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-            raise
-        else:
-            values = trained.accuracy - known.penalty
-            if self.several:
-                values = (trained.accuracy, known.energy_mj, float(known.size_bytes))
-            self._keep(trial, trained)
-            trial.set_user_attr(_N_EVALUATIONS, len(trained.curve))
-        trial.set_user_attr(_DURATION_S, self.clock.monotonic_s() - began_s)
-        trial.set_user_attr(_FINISHED_UTC, self.clock.utc().isoformat())
-        self.study.tell(trial.number, values, skip_if_finished=True)
-        row = self._as_row(as_stored(self.study, trial))
+        row = row_of(outcome.trial, self._encoding)
         record_trial(self.db, self.study_id, row)
         self.observe(row)
         return True
-
-    def _keep(self, trial: Any, trained: TrainingResult) -> None:
-        """Stores the file and what was measured of it."""
-        sha256 = hashlib.sha256(trained.tflite).hexdigest()
-        keep_file(self.files_dir, sha256, trained.tflite)
-        trial.set_user_attr(_ACCURACY, trained.accuracy)
-        trial.set_user_attr(_FLOAT_ACCURACY, trained.float_accuracy)
-        trial.set_user_attr(_SHA256, sha256)
-        trial.set_user_attr(_FILE_BYTES, len(trained.tflite))
-
-    def _as_row(self, frozen: Any) -> TrialSpec:
-        attrs, known = frozen.user_attrs, TrialCosts.read(frozen)
-        cut = stopped(frozen)
-        model = None
-        if not cut:
-            sha256 = attrs[_SHA256]
-            model = ModelSpec(sha256=sha256, size_bytes=attrs[_FILE_BYTES], name=f"{sha256}.tflite")
-        return TrialSpec(
-            number=frozen.number,
-            state="stopped" if cut else "trained",
-            architecture=architecture_spec(self._encoding.architecture(frozen.params)),
-            reward=frozen.value if cut else attrs[_ACCURACY] - known.penalty,
-            penalty=known.penalty,
-            energy_mj=known.energy_mj,
-            energy_low_mj=known.energy_low_mj,
-            energy_high_mj=known.energy_high_mj,
-            accuracy=None if cut else attrs[_ACCURACY],
-            float_accuracy=None if cut else attrs[_FLOAT_ACCURACY],
-            n_evaluations=attrs[_N_EVALUATIONS],
-            duration_s=attrs[_DURATION_S],
-            seed=attrs[_SEED],
-            model=model,
-            finished_utc=datetime.fromisoformat(attrs[_FINISHED_UTC]),
-        )
-
-
-def training_seed(study_seed: int, architecture: Architecture) -> int:
-    """Of the weights and the order of examples: the same whenever, and wherever, a trial is trained again."""
-    digest = hashlib.sha256(f"{study_seed}:{architecture.architecture_hash}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % 2**31
-
-
-class _Watch:
-    """Reports a training to the study, and asks the rule whether to stop it."""
-
-    def __init__(self, worker: Worker, trial: Any, known: TrialCosts) -> None:
-        self._worker, self._trial, self._known = worker, trial, known
-        for mark in (STOPPED_AT, HELD_OUT):
-            # Of the worker that died at it: the rule decides anew, and may decide otherwise.
-            if mark in trial.user_attrs:
-                trial.set_user_attr(mark, None)
-        self.predicted = 0.0
-
-    def __call__(self, evaluation: CurveEvaluation) -> bool:
-        worker = self._worker
-        sign(self._trial, worker.clock.utc())
-        if worker.several:
-            return False
-        reward = evaluation.accuracy - self._known.penalty
-        n_evaluations = worker.settings.recipe.n_evaluations
-        decision = report(worker.study, self._trial, evaluation.ordinal, reward, worker.rule, n_evaluations)
-        self.predicted = decision.predicted
-        return decision.stop

@@ -45,7 +45,7 @@ def most_accurate(trainings: Trainings, space: str, seed: int) -> list[dict[str,
         BadTrainings: the table is empty, of another space or other options, or of the same seed.
     """
     from search.engine.encoding import params_of
-    from search.studies.loop import training_seed
+    from search.studies.recorded_objective import training_seed
 
     if trainings.space != space:
         raise BadTrainings(f"the trainings are in {trainings.space}, not in {space}", "give a table of this space")

@@ -87,7 +87,8 @@ class StudyHandle:
         from search.engine.algorithms import Settings, build_sampler
         from search.engine.encoding import Encoding
         from search.engine.stopping.rules import build_stop_rule
-        from search.studies.loop import StudyClock, Worker
+        from search.studies.clock import StudyClock
+        from search.studies.loop import Worker
 
         settings = self.settings
         costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward))
@@ -110,13 +111,13 @@ class StudyHandle:
         )
 
 
-def check_begun(asked: StudyRequest) -> None:
+def check_begun(request: StudyRequest) -> None:
     """Returns when the study is there; StudyMissing when not."""
-    close_study(load_study(asked.storage or default_url(asked.db), asked.study))
+    close_study(load_study(request.storage or default_url(request.db), request.study))
 
 
 @contextmanager
-def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
+def start_study(request: StudyRequest, say: Say) -> Iterator[StudyHandle]:
     """The study of a name, made if there is none.
 
     Raises:
@@ -125,33 +126,33 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
     from search.engine.algorithms import PARETO, check_algorithm
     from search.engine.stopping.rules import DEFAULT_STOP_RULE, NO_RULE, build_stop_rule
 
-    if not asked.study.strip():
+    if not request.study.strip():
         raise StudyMissing("a study needs a name", "give it one with --study NAME")
-    space = space_named(asked.space)
-    reward_named(asked.reward)
-    budget_named(asked.budget)
-    check_algorithm(asked.algorithm)
-    stopping = asked.stopping or (NO_RULE if asked.algorithm == PARETO else DEFAULT_STOP_RULE)
-    if asked.algorithm == PARETO and stopping != NO_RULE:
+    space = space_named(request.space)
+    reward_named(request.reward)
+    budget_named(request.budget)
+    check_algorithm(request.algorithm)
+    stopping = request.stopping or (NO_RULE if request.algorithm == PARETO else DEFAULT_STOP_RULE)
+    if request.algorithm == PARETO and stopping != NO_RULE:
         raise UnknownStopRule(
             f"{PARETO} has no reward whose end could be predicted", f"leave --stopping out, or say {NO_RULE}"
         )
-    build_stop_rule(stopping, asked.seed)
-    url = asked.storage or default_url(asked.db)
-    begun = begun_settings(url, asked.study)
+    build_stop_rule(stopping, request.seed)
+    url = request.storage or default_url(request.db)
+    begun = begun_settings(url, request.study)
     saved = (
-        _own_predictor(asked.db, asked.study, begun, asked.predictor, say)
-        if begun is not None and begun.space == asked.space
-        else load_predictor(asked.predictor, asked.space)
+        _own_predictor(request.db, request.study, begun, request.predictor, say)
+        if begun is not None and begun.space == request.space
+        else load_predictor(request.predictor, request.space)
     )
-    source = _source(asked.surrogate, asked.audioset, asked.budget, asked.space, say)
+    source = _source(request.surrogate, request.audioset, request.budget, request.space, say)
     settings = StudySettings(
-        space=asked.space,
+        space=request.space,
         options=space.default_options,
-        algorithm=asked.algorithm,
+        algorithm=request.algorithm,
         stopping=stopping,
-        reward=asked.reward,
-        seed=asked.seed,
+        reward=request.reward,
+        seed=request.seed,
         data=source.name,
         data_sha256=source.sha256,
         recipe=source.recipe,
@@ -161,13 +162,13 @@ def start_study(asked: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
     )
-    with open_database(asked.db) as db:
+    with open_database(request.db) as db:
         # Storage and record are both asked before either is written to.
-        check_study(url, asked.study, settings)
-        row = _recorded(db, asked.study, settings)
-        study = create_study(url, asked.study, settings)
+        check_study(url, request.study, settings)
+        row = _recorded(db, request.study, settings)
+        study = create_study(url, request.study, settings)
         try:
-            _keep(db, asked.predictor, saved)
+            _keep(db, request.predictor, saved)
             if unseen := unseen_levels(saved, space):
                 say(unseen.text)
             yield StudyHandle(url, settings, study, db, row, source, saved)

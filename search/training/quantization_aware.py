@@ -8,7 +8,6 @@ not its input's.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,6 @@ def quantize(model: Any) -> Any:
     Input and output as in `model`. Compile and fit it like any Keras model.
     """
     return tfmot.quantization.keras.quantize_model(model)
-
-
-def count_variables(model: Any) -> int:
-    """The number of all variables' elements, trained or not: the paper's parameters."""
-    return sum(math.prod(variable.shape) for variable in model.variables)
 
 
 def randomise(model: Any, seed: int) -> None:

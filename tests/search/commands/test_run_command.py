@@ -24,7 +24,7 @@ from search.commands import exits
 from search.engine.encoding import params_of
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_1D, AUDIO_2D
-from search.studies.loop import training_seed
+from search.studies.recorded_objective import training_seed
 from search.studies.storage import load_study
 from search.surrogate.trainings import read_trainings, write_trainings
 

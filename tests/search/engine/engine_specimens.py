@@ -9,12 +9,13 @@ import optuna  # noqa: TID253
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler  # noqa: TID253
 from optuna.study import Study  # noqa: TID253
+from optuna.trial import Trial  # noqa: TID253
 
 from search.engine.algorithms import Settings
 from search.engine.encoding import Encoding
 from search.engine.record import TrialCosts
 from search.engine.stopping.rule import NeverStop, StopRule
-from search.engine.trials import TrialOutcome, run_trial
+from search.engine.trials import Report, TrialOutcome, run_trial
 from search.networks.architecture import Architecture
 from search.networks.blocks import BlockType
 from search.networks.space import Position, Space
@@ -77,6 +78,14 @@ class Formula:
             n_params=n_filters,
             architecture_hash=architecture.architecture_hash,
         )
+
+    def train(self, architecture: Architecture, trial: Trial, report: Report) -> float | None:
+        """As far as it is asked for."""
+        accuracy = None
+        for ordinal, accuracy in enumerate(self.accuracies(architecture, trial.number), start=1):
+            if report(ordinal, accuracy):
+                return None
+        return accuracy
 
     def accuracies(self, architecture: Architecture, trial_number: int) -> Iterator[float]:
         """Exponential towards the accuracy, with noise."""

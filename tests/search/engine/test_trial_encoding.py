@@ -8,7 +8,7 @@ from engine_specimens import AUDIO, NINE, SMALL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.encoding import Encoding, architecture_of, key, params_of
+from search.engine.encoding import Encoding, key, params_of
 from search.errors import OutsideSpace
 from search.networks.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 
@@ -16,7 +16,7 @@ from search.networks.spaces import AUDIO_1D, AUDIO_2D, TABLE_2
 @given(st.integers(0, 2**32))
 def test_parameters_give_back_their_architecture(seed: int) -> None:
     architecture = AUDIO_2D.sample(np.random.default_rng(seed))
-    assert architecture_of(params_of(architecture), AUDIO_2D, architecture.options) == architecture
+    assert Encoding(AUDIO_2D, architecture.options).architecture(params_of(architecture)) == architecture
 
 
 def test_the_parameters_are_the_texts_of_the_blocks() -> None:

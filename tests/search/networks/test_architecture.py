@@ -30,11 +30,6 @@ def test_parsing_the_text_gives_the_architecture_back(architecture: Architecture
     assert parse(architecture.text).architecture_hash == architecture.architecture_hash
 
 
-@given(architectures)
-def test_the_parameters_give_the_architecture_back(architecture: Architecture) -> None:
-    assert Architecture.from_params(architecture.to_params()) == architecture
-
-
 @given(architectures, architectures)
 def test_different_architectures_have_different_texts(a: Architecture, b: Architecture) -> None:
     assert (a.text == b.text) == (a == b)
@@ -83,15 +78,6 @@ def test_a_text_that_is_no_architecture_is_refused_with_its_bad_part(text: str, 
         parse(text)
     assert named in caught.value.problem
     assert caught.value.hint
-
-
-def test_parameters_with_a_key_too_few_or_too_many_are_refused_by_name() -> None:
-    params = TABLE_2.to_params()
-    without = {key: value for key, value in params.items() if key != "b03_kernel"}
-    with pytest.raises(BadText, match="b03_kernel"):
-        Architecture.from_params(without)
-    with pytest.raises(BadText, match="flops"):
-        Architecture.from_params({**params, "flops": 1})
 
 
 def test_an_identity_with_filters_cannot_be_made() -> None:

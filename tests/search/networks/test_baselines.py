@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from network_specimens import baseline_named
 
-from search.errors import UnknownNetwork
-from search.networks.baselines import BASELINES, baseline_named
 from search.networks.layers import DepthwiseConv, GlobalMean
 
 
@@ -30,9 +29,3 @@ def test_every_bottleneck_of_mobilenet_v2_expands_sixfold() -> None:
     depthwise = [layer for layer in graph.layers if isinstance(layer, DepthwiseConv)]
     assert len(depthwise) == 17
     assert depthwise[0].in_shape[-1] == 6 * 32
-
-
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNetwork) as caught:
-        baseline_named("resnet50")
-    assert all(baseline.name in caught.value.hint for baseline in BASELINES)

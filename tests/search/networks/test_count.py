@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from network_specimens import baseline_named
 
-from search.networks.baselines import BASELINES, baseline_named
+from search.networks.baselines import BASELINES
 from search.networks.blocks import DwStride, PoolMerge
 from search.networks.count import NetworkCost, count_graph
 from search.networks.graph import build_graph

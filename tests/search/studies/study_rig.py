@@ -26,7 +26,9 @@ from search.networks.features import feature_columns
 from search.networks.graph import build_graph
 from search.networks.space import Space
 from search.networks.spaces import AUDIO_2D
-from search.studies.loop import StudyClock, Trainer, Worker
+from search.studies.clock import StudyClock
+from search.studies.loop import Worker
+from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
 from search.studies.storage import create_study
 from search.tflite.random_constants import draw_constants

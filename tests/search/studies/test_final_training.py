@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from network_specimens import baseline_named
 
 from db.database import Database, open_database
 from db.retrainings import list_retrainings
@@ -16,13 +17,12 @@ from db.rows import RetrainingSpec
 from search import cli
 from search.audio.examples import SoundData, standardised
 from search.commands import exits
-from search.networks.baselines import baseline_named
 from search.networks.layers import Graph
 from search.networks.spaces import AUDIO_2D, TABLE_2
+from search.studies.clock import StudyClock
 from search.studies.comparison import compared_networks
 from search.studies.files import networks_dir
 from search.studies.final_training import FinalRetrainer
-from search.studies.loop import StudyClock
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
 from search.training.recipe import TrainingRecipe

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_specimens import baseline_named
 from numpy.typing import NDArray
 from tflite_likeness import describe, noise, outputs_of, size_ratio
 from training_specimens import chirps, small_network, train
 
 from search.errors import ConversionFailed, WrongModel
-from search.networks.baselines import baseline_named
 from search.networks.graph import build_graph, lay_head
 from search.networks.layers import Graph, GraphBuilder
 from search.networks.spaces import AUDIO_1D, TABLE_2

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from network_specimens import baseline_named
 
 from search.audio.augmentation import mask
 from search.audio.classes import CLASS_NAMES
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES
-from search.networks.baselines import baseline_named
 from search.tflite.reader import read_network
 from search.training.int8_accuracy import int8_accuracy, int8_classes
 from search.training.recipe import TrainingRecipe

@@ -10,7 +10,7 @@ from optuna.trial import TrialState  # noqa: TID253
 
 from search.engine.algorithms import ALGORITHM_NAMES, PARETO, build_sampler
 from search.engine.encoding import Encoding, params_of
-from search.engine.pareto import DIRECTIONS, run_pareto_trial
+from search.engine.pareto import DIRECTIONS
 from search.errors import OutsideSpace, SpaceExhausted
 from search.networks.spaces import TABLE_2
 
@@ -26,24 +26,19 @@ def make_study(name: str, encoding: Encoding, seed: int) -> Study:
     return new_study(sampler)
 
 
-def run(study: Study, name: str, encoding: Encoding, n: int) -> None:
-    objective = Formula(encoding)
-    if name == PARETO:
-        for _ in range(n):
-            run_pareto_trial(study, encoding, objective)
-    else:
-        run_trials(study, encoding, objective, n)
+def run(study: Study, encoding: Encoding, n: int) -> None:
+    run_trials(study, encoding, Formula(encoding), n)
 
 
 def searched(name: str, encoding: Encoding, seed: int = 3, *, rebuild_every: int | None = None) -> Study:
     n = N_TRIALS.get(name, 130)
     study = make_study(name, encoding, seed)
     if rebuild_every is None:
-        run(study, name, encoding, n)
+        run(study, encoding, n)
         return study
     while len(study.trials) < n:
         study.sampler = build_sampler(name, settings(encoding, Formula(encoding), seed, switch_at=13))
-        run(study, name, encoding, min(rebuild_every, n - len(study.trials)))
+        run(study, encoding, min(rebuild_every, n - len(study.trials)))
     return study
 
 
@@ -63,10 +58,10 @@ def test_nothing_is_proposed_twice_and_another_seed_proposes_otherwise(name: str
 @pytest.mark.parametrize("name", WITHOUT_TORCH)
 def test_a_space_is_searched_to_its_last_architecture_and_then_exhausted(name: str) -> None:
     study = make_study(name, NINE, 1)
-    run(study, name, NINE, 9)
+    run(study, NINE, 9)
     assert sorted(proposals(study, NINE)) == [(i,) for i in range(9)]
     with pytest.raises(SpaceExhausted):
-        run(study, name, NINE, 1)
+        run(study, NINE, 1)
 
 
 @pytest.mark.parametrize("name", WITHOUT_TORCH)
@@ -74,16 +69,16 @@ def test_what_runs_elsewhere_is_not_proposed(name: str) -> None:
     study = make_study(name, NINE, 1)
     for _ in range(4):
         study.ask(NINE.distributions)
-    run(study, name, NINE, 5)
+    run(study, NINE, 5)
     assert sorted(proposals(study, NINE)) == [(i,) for i in range(9)]
 
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_an_architecture_put_in_by_a_person_is_run_as_it_is_and_learned_from(name: str) -> None:
     study = make_study(name, AUDIO, 1)
-    run(study, name, AUDIO, 3)
+    run(study, AUDIO, 3)
     study.enqueue_trial(params_of(TABLE_2))
-    run(study, name, AUDIO, 12)
+    run(study, AUDIO, 12)
     assert AUDIO.architecture(study.trials[3].params) == TABLE_2
     assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
 
@@ -111,7 +106,7 @@ def test_a_study_asked_for_what_the_space_does_not_have_is_refused() -> None:
 
 def test_trials_of_another_space_are_refused() -> None:
     study = make_study("random", SMALL, 1)
-    run(study, "random", SMALL, 1)
+    run(study, SMALL, 1)
     study.sampler = build_sampler("random", settings(AUDIO, Formula(AUDIO)))
     with pytest.raises(OutsideSpace) as caught:
         study.ask(AUDIO.distributions)

@@ -29,4 +29,4 @@ def test_none_predicts_what_it_saw_last() -> None:
     objective = Formula(SMALL, n_evaluations=8)
     study = new_study(build_sampler("random", settings(SMALL, objective)))
     (outcome,) = run_trials(study, SMALL, objective, 1, build_stop_rule("none", 1))
-    assert outcome.decision.predicted == outcome.trial.values[0]
+    assert build_stop_rule("none", 1).decide(study, outcome.trial, 8).predicted == outcome.trial.values[0]

@@ -1,15 +1,20 @@
-"""Studies without training: an objective that answers from a model of what training would have given."""
+"""Studies without training or files: an objective that answers from a model of what both would have given.
+
+What walks its trials is the engine of `search run`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import Trial  # noqa: TID253
 
 from search.engine.record import TrialCosts
 from search.engine.reward import Reward
+from search.engine.trials import Report
 from search.networks.architecture import Architecture
 from search.networks.count import count_graph
 from search.networks.graph import build_graph
@@ -72,10 +77,17 @@ class SurrogateObjective:
             architecture_hash=architecture.architecture_hash,
         )
 
-    def accuracies(self, architecture: Architecture, trial_number: int) -> Iterator[float]:
-        """One training, all of it known at once."""
+    def train(self, architecture: Architecture, trial: Trial, report: Report) -> float | None:
+        """The surrogate's curve, as far as it is asked for."""
+        curve = self.curve(architecture, trial.number)
+        if any(report(ordinal, accuracy) for ordinal, accuracy in enumerate(curve, start=1)):
+            return None
+        return curve[-1]
+
+    def curve(self, architecture: Architecture, trial_number: int) -> list[float]:
+        """The accuracies of a trial's training, if nothing stops it."""
         rng = np.random.default_rng((self._seed, trial_number))
-        yield from self.surrogate.curve(architecture, rng).tolist()
+        return self.surrogate.curve(architecture, rng).tolist()
 
     def penalties(self, architectures: Sequence[Architecture]) -> Floats:
         """Known before training, (n,)."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import optuna  # noqa: TID253
 import pytest
-from engine_specimens import AUDIO, new_study
 from numpy.typing import NDArray
+from surrogate_objective import SurrogateObjective
 
 from search.engine.algorithms import Settings, build_sampler
+from search.engine.encoding import Encoding
 from search.engine.reward import PAPER_B
 from search.engine.stopping.rule import NeverStop
-from search.engine.surrogate import SurrogateObjective
 from search.engine.trials import run_trial
 from search.networks.architecture import Architecture
 from search.networks.count import count_graph
 from search.networks.graph import build_graph
-from search.networks.spaces import TABLE_2
+from search.networks.spaces import AUDIO_2D, TABLE_2
 
 
 class Flat:
@@ -44,7 +45,7 @@ def test_the_true_reward_has_the_penalty_and_not_the_luck() -> None:
 
 def test_the_luck_of_a_training_follows_from_seed_and_trial() -> None:
     def curve(seed: int, trial: int) -> list[float]:
-        return list(SurrogateObjective(Flat(), PAPER_B, seed).accuracies(TABLE_2, trial))
+        return SurrogateObjective(Flat(), PAPER_B, seed).curve(TABLE_2, trial)
 
     assert curve(1, 5) == curve(1, 5)
     assert len({tuple(curve(*which)) for which in ((1, 5), (1, 6), (2, 5))}) == 3
@@ -52,8 +53,10 @@ def test_the_luck_of_a_training_follows_from_seed_and_trial() -> None:
 
 def test_a_study_on_it_has_the_counts_of_the_real_network() -> None:
     objective = SurrogateObjective(Flat(), PAPER_B, seed=1)
-    study = new_study(build_sampler("random", Settings(AUDIO, 1)))
-    outcome = run_trial(study, AUDIO, objective, NeverStop())
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    encoding = Encoding(AUDIO_2D)
+    study = optuna.create_study(direction="maximize", sampler=build_sampler("random", Settings(encoding, 1)))
+    outcome = run_trial(study, encoding, objective, NeverStop())
     cost = count_graph(build_graph(outcome.architecture)).total
     assert outcome.trial.user_attrs["flops"] == cost.flops
     assert outcome.trial.user_attrs["n_params"] == cost.n_params
