@@ -318,8 +318,8 @@ def test_a_folder_for_the_database_that_does_not_exist_fails() -> None:
 def test_a_missing_package_is_found_by_a_doctor_that_itself_does_without() -> None:
     code = (
         "import sys; sys.modules['adbutils'] = None\n"
-        "from lab.doctor.host import Examination, examine, real_probes\n"
-        "for check in examine(Examination('simulated'), real_probes()): print(check.name, check.outcome, check.fix)\n"
+        "from lab.doctor.host import DoctorRequest, examine, real_probes\n"
+        "for check in examine(DoctorRequest('simulated'), real_probes()): print(check.name, check.outcome, check.fix)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "package adbutils fail Install it: `pip install adbutils`." in done.stdout
