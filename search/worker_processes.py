@@ -17,11 +17,11 @@ from typing import Any, Final
 _START_METHOD: Final = "spawn"
 
 
+def worker_pool(n_workers: int) -> ProcessPoolExecutor:
     """A pool whose processes end with this one, even when it is killed, and leave Ctrl-C to it.
 
     A terminal sends Ctrl-C to all of them. A worker that it ended would take its task with it, and its parent would wait
     for that; so they are started deaf to it, which is before they could be made so by themselves.
-
     """
     context = multiprocessing.get_context(_START_METHOD)
     pool = ProcessPoolExecutor(n_workers, context, initializer=_work_ahead)
