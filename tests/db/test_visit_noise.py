@@ -31,7 +31,7 @@ from db.queries import (
     progress,
     visit_noise,
 )
-from db.rows import IncidentSpec, TaskRow, TaskUpdate, VisitOutcome
+from db.rows import FailureKind, IncidentKind, IncidentSpec, TaskRow, TaskUpdate, VisitOutcome, VisitSpec
 from db.sessions import start_session
 from db.tasks import canaries
 from db.windows import fail_window, finish_window
@@ -43,18 +43,21 @@ def window(db: Database, campaign_id: int, *visits: Seen, canary: Seen | None = 
     """A window over the first tasks, which stay pending: energy and outcome of each, and of a canary."""
     _, window_id, tasks = a_running_window(db, campaign_id, n=len(visits))
     tasks.sort(key=lambda row: row.ordinal)
-    stored = [_visit(task, order, seen) for order, (task, seen) in enumerate(zip(tasks, visits, strict=True))]
+    queue, seen = list(tasks), list(visits)
     if canary is not None:
-        stored.append(_visit(canaries(db, campaign_id)[0], len(stored), canary))
+        queue.append(canaries(db, campaign_id)[0])
+        seen.append(canary)
+    stored = [_visit(task, order, one) for order, (task, one) in enumerate(zip(queue, seen, strict=True))]
     updates = {task.task_id: TaskUpdate(state="pending", n_wanted=5) for task in tasks}
-    finish_window(db, window_id, replace(a_result(stored), task_updates=updates))
+    finish_window(db, window_id, replace(a_result(queue, stored), task_updates=updates))
     return tasks
 
 
-def _visit(task: TaskRow, order: int, seen: Seen):  # type: ignore[no-untyped-def]
+def _visit(task: TaskRow, order: int, seen: Seen) -> VisitSpec:
     energy_mj, outcome = seen
     reason = None if outcome == "accepted" else "skin: 45 degC, limit 43 degC"
-    return replace(a_visit(task, order, energy_mj), outcome=outcome, reason=reason)
+    failure = FailureKind.GATE if outcome == "rejected" else None
+    return replace(a_visit(task, order, energy_mj), outcome=outcome, reason=reason, failure_kind=failure)
 
 
 def pooled(*pairs: Sequence[float]) -> float:
@@ -73,7 +76,7 @@ def test_only_accepted_visits_count_for_the_noise(db: Database, outcome: VisitOu
     window(db, campaign_id, (10.0, "accepted"), (20.0, "accepted"))
     window(db, campaign_id, (10.2, "accepted"), (30.0, outcome))
     noise = visit_noise(db, campaign_id)
-    assert noise.n_pairs == 1
+    assert noise.degrees_of_freedom == 1
     assert noise.sd_frac == pytest.approx(pooled([10.0, 10.2]))
 
 
@@ -82,7 +85,7 @@ def test_a_task_with_three_visits_has_two_degrees_of_freedom(db: Database) -> No
     for first, second in ((10.0, 20.0), (10.3, 20.5), (10.1, 19.0)):
         window(db, campaign_id, (first, "accepted"), (second, "accepted"))
     noise = visit_noise(db, campaign_id)
-    assert noise.n_pairs == 4
+    assert noise.degrees_of_freedom == 4
     assert noise.sd_frac == pytest.approx(pooled([10.0, 10.3, 10.1], [20.0, 20.5, 19.0]))
 
 
@@ -91,9 +94,9 @@ def test_canaries_and_other_campaigns_have_no_part_in_the_noise(db: Database) ->
     for canary_mj in (8.0, 9.0):
         window(db, campaign_id, (10.0, "accepted"), canary=(canary_mj, "accepted"))
     noise = visit_noise(db, campaign_id)
-    assert (noise.n_pairs, noise.sd_frac) == (1, 0.0)
+    assert (noise.degrees_of_freedom, noise.sd_frac) == (1, 0.0)
     other = ensure_campaign(db, a_campaign("second")).campaign_id
-    assert visit_noise(db, other).n_pairs == 0
+    assert visit_noise(db, other).degrees_of_freedom == 0
 
 
 def test_of_several_analyses_the_newest_is_what_the_noise_is_taken_from(db: Database) -> None:
@@ -109,7 +112,7 @@ def test_of_several_analyses_the_newest_is_what_the_noise_is_taken_from(db: Data
             )
         )
     noise = visit_noise(db, campaign_id)
-    assert (noise.n_pairs, noise.sd_frac) == (1, pytest.approx(pooled([11.0, 10.0])))
+    assert (noise.degrees_of_freedom, noise.sd_frac) == (1, pytest.approx(pooled([11.0, 10.0])))
 
 
 def test_energies_of_tasks_are_those_of_visits_that_can_be_trusted_in_order(db: Database) -> None:
@@ -171,13 +174,15 @@ def test_incidents_are_the_campaigns_own_in_order_of_time(db: Database) -> None:
     session_id, window_id, _ = a_running_window(db, campaign_id, n=1)
     late, early = (
         IncidentSpec(at_utc=a_moment(minutes), kind=kind, detail="d", action="a", lost_s=minutes)
-        for minutes, kind in ((5.0, "UsbLost"), (3.0, "AdbLost"))
+        for minutes, kind in ((5.0, IncidentKind.USB_LOST), (3.0, IncidentKind.ADB_LOST))
     )
-    fail_window(db, window_id, "failed", "why", a_moment(6), measures=a_result([]).measures, incidents=[late, early])
+    fail_window(
+        db, window_id, "failed", "why", a_moment(6), measures=a_result([], []).measures, incidents=[late, early]
+    )
     found = incidents(db, campaign_id)
     assert [(i.kind, i.lost_s, i.session_id, i.window_id) for i in found] == [
-        ("AdbLost", 3.0, session_id, window_id),
-        ("UsbLost", 5.0, session_id, window_id),
+        (IncidentKind.ADB_LOST, 3.0, session_id, window_id),
+        (IncidentKind.USB_LOST, 5.0, session_id, window_id),
     ]
     other = ensure_campaign(db, a_campaign("second")).campaign_id
     assert incidents(db, other) == []

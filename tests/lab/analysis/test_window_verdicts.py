@@ -12,54 +12,89 @@ from made_window import MadeRun, MadeWindow, profile
 from recorded_sessions import FOLDER
 
 from db.database import open_database
+from db.rows import FailureKind, GateSpec, VisitOutcome, VisitSpec
 from db.traces import load_trace
 from hardware.meter import Trace
 from lab.analysis.raw_window import RawWindow, unpack
-from lab.analysis.window import Visit, analyse, bench_trouble, decode, distrusted, falling_edge_ms
+from lab.analysis.window import analyse, bench_trouble, distrusted, falling_edge_ms
 from lab.profile.profile import BenchProfile
 from lab.review.replay import replay
 
+OWN_FAULTS = (FailureKind.MODEL_REJECTED, FailureKind.DIED, FailureKind.TIMED_OUT)
 
-def visit(order: int, outcome: str, reason: str | None = None) -> Visit:
-    return Visit(order, "", outcome, reason, None, None, None, None, ())  # type: ignore[arg-type]
+
+def visit(
+    order: int, outcome: VisitOutcome, reason: str | None = None, kind: FailureKind | None = None, gate: str = ""
+) -> VisitSpec:
+    gates = (
+        [GateSpec(analysis_version=1, gate=gate, outcome="reject", value=9.0, limit_value=1.0, unit="")] if gate else []
+    )
+    return VisitSpec(
+        order_in_window=order, model_sha256="", outcome=outcome, reason=reason, failure_kind=kind, gates=gates
+    )
+
+
+def failed(order: int, kind: FailureKind, reason: str = "the tool's words") -> VisitSpec:
+    return visit(order, "model_failed", reason, kind)
+
+
+def rejected(order: int, gate: str, reason: str) -> VisitSpec:
+    return visit(order, "rejected", reason, FailureKind.GATE, gate)
 
 
 GOOD, MARKED = visit(0, "accepted"), visit(1, "marginal", "trend: 0.02")
-HOT = visit(2, "rejected", "skin: 45 degC, limit 43 degC")
-REFUSED = visit(3, "model_failed", "rejected: ERROR: no such op")
+HOT = rejected(2, "skin", "skin: 45 degC, limit 43 degC")
+REFUSED = failed(3, FailureKind.MODEL_REJECTED, "rejected: ERROR: no such op")
 
 
 @pytest.mark.parametrize("trusted", [GOOD, MARKED])
-def test_a_window_with_one_visit_that_can_be_trusted_is_used(trusted: Visit) -> None:
+def test_a_window_with_one_visit_that_can_be_trusted_is_used(trusted: VisitSpec) -> None:
     assert bench_trouble([trusted, HOT, HOT], ()) is None
     assert bench_trouble([HOT, trusted], (2,)) is None
 
 
-@pytest.mark.parametrize("reason", ["rejected: bad op", "died: exit code 134", "timed out: killed"])
-def test_models_that_fail_by_themselves_say_nothing_of_the_bench(reason: str) -> None:
-    assert bench_trouble([visit(0, "model_failed", reason)] * 3, ()) is None
+@pytest.mark.parametrize("kind", [FailureKind.MODEL_REJECTED, FailureKind.DIED, FailureKind.TIMED_OUT])
+def test_models_that_fail_by_themselves_say_nothing_of_the_bench(kind: FailureKind) -> None:
+    assert bench_trouble([failed(0, kind)] * 3, ()) is None
 
 
-@pytest.mark.parametrize("reason", ["missing: not found", "unreadable: it printed nothing"])
-def test_a_tool_that_is_missing_or_cannot_be_read_is_the_benchs(reason: str) -> None:
-    assert reason in (bench_trouble([visit(0, "model_failed", reason)], ()) or "")
+@pytest.mark.parametrize("kind", [FailureKind.TOOL_MISSING, FailureKind.UNREADABLE])
+def test_a_tool_that_is_missing_or_cannot_be_read_is_the_benchs(kind: FailureKind) -> None:
+    assert "the tool's words" in (bench_trouble([failed(0, kind)], ()) or "")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind not in OWN_FAULTS])
+def test_whatever_is_not_the_models_own_fault_is_the_benchs(kind: FailureKind) -> None:
+    assert bench_trouble([visit(0, "rejected", "its reason", kind), REFUSED], ()) == (
+        "no visit of the window can be trusted; most often because of its reason"
+    )
 
 
 def test_a_canary_that_fails_is_the_benchs_fault_whatever_it_failed_of() -> None:
-    canary = visit(5, "model_failed", "died: exit code 134")
+    canary = failed(5, FailureKind.DIED, "died: exit code 134")
     assert bench_trouble([canary, REFUSED], (5,)) is not None
     assert "exit code 134" in (bench_trouble([canary, HOT, HOT], (5,)) or "")
 
 
-def test_the_commonest_kind_of_reason_is_named_by_its_first_example() -> None:
-    other = visit(4, "rejected", "skin: 44 degC, limit 43 degC")
-    locked = visit(6, "rejected", "clock_locked: 0.2")
+def test_the_commonest_cause_is_named_by_its_first_example() -> None:
+    other = rejected(4, "skin", "skin: 44 degC, limit 43 degC")
+    locked = rejected(6, "clock_locked", "clock_locked: 0.2")
     text = bench_trouble([locked, HOT, REFUSED, other], ()) or ""
     assert text.endswith("skin: 45 degC, limit 43 degC")
 
 
-def test_a_rejected_visit_is_the_benchs_even_where_its_reason_begins_like_a_models() -> None:
-    assert bench_trouble([visit(0, "rejected", "died: not by itself")], ()) is not None
+def test_causes_are_told_apart_by_the_gate_that_rejects_and_by_the_kind_of_failure_not_by_words() -> None:
+    """Three gates with the same words, and two runs of different words that were not reached."""
+    gates = [rejected(n, name, "the same words") for n, name in enumerate(("skin", "sag", "edge"))]
+    lost = [visit(n, "rejected", f"words {n}", FailureKind.NOT_REACHED) for n in (3, 4)]
+    assert (bench_trouble([*gates, *lost], ()) or "").endswith("words 3")
+
+
+def test_the_gate_that_passes_before_the_one_that_rejects_is_not_the_cause() -> None:
+    passing = GateSpec(analysis_version=1, gate="edge", outcome="pass", value=0.0, limit_value=1.0, unit="ms")
+    skins = [replace(rejected(n, "skin", f"skin {n}"), gates=(passing, *HOT.gates)) for n in (1, 2)]
+    sags = [replace(rejected(n, "sag", f"sag {n}"), gates=(passing, *rejected(n, "sag", "").gates)) for n in (3, 4, 5)]
+    assert (bench_trouble([*skins, *sags], ()) or "").endswith("sag 3")
 
 
 def test_a_window_that_is_distrusted_keeps_its_energies_and_rejects_them_with_the_reason() -> None:
@@ -68,7 +103,9 @@ def test_a_window_that_is_distrusted_keeps_its_energies_and_rejects_them_with_th
     after = distrusted(before, "canary 0: drifts")
     assert [v.outcome for v in before.visits] == ["accepted", "model_failed", "rejected"]
     assert [v.outcome for v in after.visits] == ["rejected", "model_failed", "rejected"]
-    assert after.visits[0] == replace(before.visits[0], outcome="rejected", reason="canary 0: drifts")
+    assert after.visits[0] == replace(
+        before.visits[0], outcome="rejected", reason="canary 0: drifts", failure_kind=FailureKind.DISTRUSTED
+    )
     assert after.visits[1:] == before.visits[1:]
     assert after.visits[0].energy is not None
     marked = distrusted(replace(before, visits=(MARKED,)), "why")
@@ -154,27 +191,9 @@ def test_recorded_windows_give_the_energies_that_they_gave_when_they_were_measur
         found = analyse(raw, recorded.profile)
         assert len(known) == len([v for v in found.visits if v.energy is not None]) >= 2
         for visit in found.visits:
-            row = known[visit.order]
+            row = known[visit.order_in_window]
             assert visit.energy is not None
-            assert visit.power is not None
             for name in ("power_w", "idle_power_w", "latency_ms", "energy_mj", "energy_se_mj", "dynamic_energy_mj"):
                 assert getattr(visit.energy, name) == pytest.approx(row[name], rel=1e-9), name
-            assert (visit.power.n_samples, visit.power.n_trimmed) == (row["n_samples"], row["n_segments_trimmed"])
-
-
-def test_the_constants_of_a_recorded_meter_scale_its_currents(recorded: Recorded) -> None:
-    raw = recorded.windows[0]
-    plain = decode(raw)
-    assert 0.05 < float(plain.current_a.mean()) < 0.5
-    assert float(plain.supply_v.mean()) == pytest.approx(raw.supply_v, abs=0.05)
-    if raw.meter_kind != "hvpm":
-        return
-    for name, sees_it in (("main_fine_scale", plain.current_a < 0.03), ("main_coarse_scale", plain.current_a > 0.07)):
-        scaled = decode(replace(raw, calibration={**raw.calibration, name: 1.1 * raw.calibration[name]}))
-        assert np.allclose(scaled.current_a[sees_it], 1.1 * plain.current_a[sees_it], rtol=1e-4)
-    for name, sees_it in (
-        ("main_fine_zero_offset", plain.current_a < 0.03),
-        ("main_coarse_zero_offset", plain.current_a > 0.07),
-    ):
-        moved = decode(replace(raw, calibration={**raw.calibration, name: raw.calibration[name] + 50}))
-        assert np.all(moved.current_a[sees_it] < plain.current_a[sees_it])
+            for name in ("n_samples", "n_segments", "n_segments_trimmed"):
+                assert getattr(visit.energy, name) == row[name], name

@@ -175,10 +175,11 @@ def test_what_cannot_be_given_back_is_a_note_beside_the_first_error(
 def test_a_phone_that_is_back_after_usb_was_off_and_on_is_a_recovery_of_a_whole_window(
     noting: NotingBench, queue: list[QueuedModel]
 ) -> None:
-    noting.fail("wait back", lost(), n_times=1)
+    error = lost()
+    noting.fail("wait back", error, n_times=1)
     done = run(noting, queue)
     assert noting.steps == [*UNPLUGGED, *PLUGGED_IN, "USB off", "USB on", "wait back", *WHOLE[8:]]
-    assert [(recovery.kind, recovery.action) for recovery in done.recoveries] == [("AdbLost", "USB off and on")]
+    assert [(recovery.error, recovery.action) for recovery in done.recoveries] == [(error, "USB off and on")]
     assert done.raw is not None
     assert done.times.reconnect_s >= 2.0
 

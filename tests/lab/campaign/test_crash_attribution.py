@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from db.rows import IncidentSpec, TaskRole, TaskRow
+from db.rows import IncidentKind, IncidentSpec, TaskRole, TaskRow
 from hardware.errors import AdbLost
 from lab.analysis.window import WindowUnusable
 from lab.campaign.crash_attribution import attribute_crash, died_under
 
 BEFORE, AFTER = "boot 1", "boot 2"
 INCIDENT = IncidentSpec(
-    at_utc=datetime(2026, 6, 1, tzinfo=UTC), kind="WindowUnusable", detail="no last code", action="measured again",
+    at_utc=datetime(2026, 6, 1, tzinfo=UTC),
+    kind=IncidentKind.WINDOW_UNUSABLE,
+    detail="no last code",
+    action="measured again",
     lost_s=90.0,
-)  # fmt: skip
+)
 
 
 class Phone:
@@ -77,20 +81,23 @@ def test_the_first_death_is_an_incident_of_its_own_kind_and_the_model_is_tried_a
     found = attribute_crash(TASKS[0], INCIDENT, [])
     assert found.task == TASKS[0]
     assert found.update is None
-    assert found.incident.kind == "phone_died"
-    assert (found.incident.action, found.incident.lost_s) == (INCIDENT.action, INCIDENT.lost_s)
+    assert (found.incident.kind, found.incident.task_id) == (IncidentKind.PHONE_DIED, TASKS[0].task_id)
+    assert "model 5 of the campaign" in found.incident.detail
+    assert (found.incident.at_utc, found.incident.action, found.incident.lost_s) == (
+        INCIDENT.at_utc,
+        INCIDENT.action,
+        INCIDENT.lost_s,
+    )
 
 
 def test_the_second_death_under_a_model_leaves_it_out() -> None:
-    first = attribute_crash(TASKS[0], INCIDENT, [])
-    second = attribute_crash(TASKS[0], INCIDENT, ["something else", first.incident.detail])
+    first, second = (attribute_crash(TASKS[0], INCIDENT, crashed) for crashed in ([], [7, 4]))
     assert second.update is not None
     assert (second.update.state, second.update.n_wanted) == ("failed", 2)
     assert second.update.failure
-    assert (second.incident.kind, second.incident.detail) == ("phone_died", first.incident.detail)
+    assert second.incident == replace(first.incident, action=second.incident.action)
     assert second.incident.action != INCIDENT.action
 
 
 def test_deaths_under_another_model_are_not_its_own() -> None:
-    other = attribute_crash(TASKS[2], INCIDENT, [])
-    assert attribute_crash(TASKS[0], INCIDENT, [other.incident.detail] * 3).update is None
+    assert attribute_crash(TASKS[0], INCIDENT, [7, 7, 5, 3]).update is None
