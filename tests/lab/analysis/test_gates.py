@@ -213,6 +213,11 @@ def a_gate(name: str, outcome: GateOutcome, value: float | None, limit: float, u
     return GateSpec(analysis_version=1, gate=name, outcome=outcome, value=value, limit_value=limit, unit=unit)
 
 
+def test_a_phone_that_reports_no_residency_is_not_trusted() -> None:
+    for nothing in ({}, {LOCK_KHZ: 0.0}):
+        assert locked_frac(with_report(residency_s=nothing).report, LOCK_KHZ) == 0.0
+
+
 def test_a_rejection_outranks_a_mark_and_the_first_of_several_is_the_reason() -> None:
     marked = a_gate("trend", "mark", 0.02, 0.01, "fraction")
     hot, sagging = a_gate("skin", "reject", 44.0, 43.0, "degC"), a_gate("sag", "reject", None, 0.15, "V")
