@@ -47,7 +47,7 @@ def _slow(name: str, file: str, about_min: float, proves: str) -> Sweep:
 
 
 SWEEPS = (
-    _slow("every-fault", "tests/lab/bench/test_faults.py", 5, "each fault leaves a right record, and a sign in it"),
+    _slow("every-fault", "tests/lab/bench/test_faults.py", 3, "each fault leaves a right record, and a sign in it"),
     _slow("kills", "tests/system/test_killed_campaigns.py", 10, "30 times kill -9: complete, and nothing twice"),
     _slow("writer", "tests/search/tflite/test_tflite_writer.py", 2, "LiteRT runs 2,000 random networks as written"),
     _slow("raw-graph", "tests/benchmarks/test_raw_graph.py", 5, "written files are the converter's, bit for bit"),
@@ -55,7 +55,7 @@ SWEEPS = (
     _slow("variables", "tests/search/training/test_quantization_aware.py", 5, "trained parameters are those counted"),
     _slow("export", "tests/search/training/test_trained_network.py", 10, "exported networks answer as the converter's"),
     Sweep("accuracy", ("benchmarks/accuracy.py",), 20, "energies against the simulated truth: 20 benches"),
-    Sweep("conformance", ("benchmarks/conformance.py",), 2, "the fake adb server answers as a real one"),
+    Sweep("conformance", ("benchmarks/conformance.py",), 1, "the fake adb server answers as a real one"),
     Sweep("fuzz", ("benchmarks/fuzz.py", "--minutes", "10"), 80, "no mutated input crashes a decoder or is believed"),
     Sweep(
         "fault-matrix",
