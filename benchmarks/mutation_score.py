@@ -1,14 +1,14 @@
 """How many small faults the unit tests notice: mutants of the modules that turn a trace into an energy.
 
-    python benchmarks/mutation_score.py run after            every module, 60 mutants each
-    python benchmarks/mutation_score.py run after energy     one of them
-    python benchmarks/mutation_score.py show --survivors     the table, and what no test noticed
+    python benchmarks/mutation_score.py run after                    every module, 60 mutants each
+    python benchmarks/mutation_score.py run after energy             one of them
+    python benchmarks/mutation_score.py run fresh energy --seed 2    mutants that no test was written against
+    python benchmarks/mutation_score.py show --survivors             the table, and what no test noticed
 
 The mutants are those of cosmic-ray's operators (pip install ".[mutation]"), one for each place in the source, of which
-a sample is drawn from a fixed seed. Annotations are left
-alone. A mutant is imported in
-place of its module in a process of its own; no file is changed. Hypothesis draws the same examples for each.
-Results are kept mutant by mutant, so a run that was interrupted goes on where it was.
+a sample is drawn from a fixed seed. Annotations are left alone. A mutant is imported in place of its module in a
+process of its own; no file is changed. Hypothesis draws the same examples for each. Results are kept mutant by mutant,
+so a run that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -32,36 +32,37 @@ from types import CodeType, ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "mutation_score.csv"
 
-# Module, its file, and the tests that judge it; files that do not exist in a version are passed over.
+# By module: its file, and the tests that judge it; files that do not exist in a version are passed over.
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "analysis": (
-        "lab/analysis/window.py",
-        ("tests/lab/analysis/test_window.py", "tests/lab/analysis/test_window_verdicts.py"),
-    ),
     "window": (
+        "lab/analysis/window.py",
+        (
+            "tests/lab/analysis/test_window.py",
+            "tests/lab/analysis/test_window_visits.py",
+            "tests/lab/analysis/test_window_verdicts.py",
+        ),
+    ),
+    "procedure": (
         "lab/bench/procedure.py",
-        ("tests/lab/campaign/test_output_held.py", "tests/lab/campaign/test_window_procedure.py"),
+        ("tests/lab/bench/test_output_held.py", "tests/lab/bench/test_window_procedure.py"),
     ),
-    "energy": (
-        "lab/analysis/energy.py",
-        ("tests/lab/analysis/test_energy.py", "tests/lab/analysis/test_energy_exactly.py"),
-    ),
-    "gates": ("lab/analysis/gates.py", ("tests/lab/analysis/test_gates.py", "tests/lab/analysis/test_gate_limits.py")),
-    "alignment": (
-        "lab/analysis/alignment.py",
-        ("tests/lab/analysis/test_alignment.py", "tests/lab/analysis/test_alignment_exactly.py"),
-    ),
-    "watch": ("lab/bench/power_watch.py", ("tests/lab/bench/test_power_watch.py", "tests/lab/test_watch_limits.py")),
-    "monsoon_packets": (
+    "energy": ("lab/analysis/energy.py", ("tests/lab/analysis/test_energy.py",)),
+    "gates": ("lab/analysis/gates.py", ("tests/lab/analysis/test_gates.py",)),
+    "alignment": ("lab/analysis/alignment.py", ("tests/lab/analysis/test_alignment.py",)),
+    "power_watch": ("lab/bench/power_watch.py", ("tests/lab/bench/test_power_watch.py",)),
+    "hvpm_packets": (
         "hardware/monsoon/hvpm_packets.py",
-        ("tests/hardware/monsoon/test_hvpm_packets.py", "tests/hardware/test_monsoon_calibrations.py"),
+        ("tests/hardware/monsoon/test_hvpm_packets.py", "tests/hardware/monsoon/test_hvpm_calibrations.py"),
     ),
     "lvpm_packets": (
         "hardware/monsoon/lvpm_packets.py",
-        ("tests/hardware/monsoon/test_lvpm_packets.py", "tests/hardware/test_lvpm_calibrations.py"),
+        ("tests/hardware/monsoon/test_lvpm_packets.py", "tests/hardware/monsoon/test_lvpm_calibrations.py"),
     ),
-    "metrics": ("predictor/metrics.py", ("tests/predictor/test_metrics.py", "tests/predictor/test_metrics_exactly.py")),
-    "queries": ("db/queries.py", ("tests/db/test_queries.py", "tests/db/test_visit_noise.py")),
+    "metrics": ("predictor/metrics.py", ("tests/predictor/test_metrics.py",)),
+    "queries": (
+        "db/queries.py",
+        ("tests/db/test_queries.py", "tests/db/test_visit_noise.py", "tests/db/test_without_result.py"),
+    ),
 }
 
 # Imported once: what a test process would spend most of its time on.
@@ -207,7 +208,7 @@ def _test(file: str, source: str, tests: Sequence[str]) -> None:
         os._exit(code)
 
 
-def run(version: str, names: Sequence[str], n: int, again: bool) -> None:
+def run(version: str, names: Sequence[str], n: int, seed: int, again: bool) -> None:
     """Judge the mutants that have no result yet, and with `again` those that survived: more tests never kill fewer."""
     _preload()
     results = read_results()
@@ -220,7 +221,7 @@ def run(version: str, names: Sequence[str], n: int, again: bool) -> None:
         file, all_tests = MODULES[name]
         tests = [test for test in all_tests if (ROOT / test).exists()]
         source = (ROOT / file).read_text()
-        mutants, n_places = mutants_of(source, n, _SEED)
+        mutants, n_places = mutants_of(source, n, seed)
         began_s = time.monotonic()
         if tests and judge(file, source, tests, 300.0) != "survived":
             raise SystemExit(f"the tests of {name} fail without any mutation")
@@ -276,7 +277,7 @@ def show(survivors: bool) -> None:
             n_survived = sum(r.outcome == "survived" for r in mine)
             n_killed = len(mine) - n_survived
             print(
-                f"{version:9}{name:17}{mine[0].n_tests:10}{mine[0].n_places:10}{len(mine):10}{n_killed:10}"
+                f"{version:9}{name:17}{max(r.n_tests for r in mine):10}{mine[0].n_places:10}{len(mine):10}{n_killed:10}"
                 f"{n_survived:10}{n_killed / len(mine):10.0%}"
             )
             for r in mine if survivors else ():
@@ -291,11 +292,12 @@ def main() -> None:
     running.add_argument("version", help="a word for what is tested, such as before or after")
     running.add_argument("modules", nargs="*", help=", ".join(MODULES))
     running.add_argument("--n", type=int, default=_N_MUTANTS, help="mutants of a module")
+    running.add_argument("--seed", type=int, default=_SEED, help="which mutants are drawn; with a version of its own")
     running.add_argument("--again", action="store_true", help="judge survivors again")
     commands.add_parser("show").add_argument("--survivors", action="store_true")
     arguments = parser.parse_args()
     if arguments.command == "run":
-        run(arguments.version, arguments.modules or list(MODULES), arguments.n, arguments.again)
+        run(arguments.version, arguments.modules or list(MODULES), arguments.n, arguments.seed, arguments.again)
     else:
         show(arguments.survivors)
 

@@ -103,7 +103,7 @@ def test_each_way_in_which_the_tool_fails_has_its_kind(exit_code: int, output: s
     assert (visit.outcome, visit.failure_kind) == ("model_failed", kind)
 
 
-@pytest.mark.parametrize("log", ["", "RC", "RCR", "RRC"])
+@pytest.mark.parametrize("log", ["", "RC", "RCR", "RRC", "RCC"])
 def test_a_run_whose_measured_part_is_not_marked_in_logcat_is_rejected_with_its_tools_result(log: str) -> None:
     found = analysed(MadeWindow(MadeRun(log=log), MadeRun()))
     visit = found.visits[0]
