@@ -33,7 +33,7 @@ from truth_comparison import TruthMissing, compare, read_truths
 
 import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
-from db.errors import DbError
+from db.errors import DatabaseLocked, DbError, DiskFull
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
 from db.schema import EnergyTable, TaskTable, VisitTable, WindowTable
@@ -276,7 +276,8 @@ def _outcome(place: Path, faults: Sequence[str], seed: int, restored: bool) -> d
 
 
 def _host_fault_struck(name: str, stops: Sequence[str]) -> bool:
-    return {"power_loss": "SIGKILL", "disk_full": "DiskFull", "database_locked": "Locked"}[name] in stops
+    ends = {"power_loss": "SIGKILL", "disk_full": DiskFull.__name__, "database_locked": DatabaseLocked.__name__}
+    return ends[name] in stops
 
 
 def _noticed(name: str, signals: set[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.commands.fit_rf import n_threads
+from lab.commands.fit_rf_options import n_threads
 from lab.prediction.features import architecture_features, measured_visits
 from predictor.intervals import calibrate
 from predictor.models import RECIPES

@@ -20,11 +20,12 @@ from fuzzing.meters import check_trace
 from fuzzing.mutations import mutated
 from fuzzing.wrong import hold
 from hardware.errors import HardwareError
+from hardware.monsoon.decoding import decode_packets
 from hardware.tape.container import Record, parse_records, read_records
 from hardware.tape.errors import TapeError
 from hardware.tape.player import Player
 from lab.analysis.raw_window import NotARawWindow, RawWindow, pack, unpack
-from lab.analysis.window import AnalysedWindow, WindowUnusable, analyse, decode
+from lab.analysis.window import AnalysedWindow, WindowUnusable, analyse
 from lab.campaign.recording import read_session
 from lab.errors import LabError
 from lab.profile.profile import BenchProfile
@@ -155,7 +156,7 @@ def window() -> Callable[[random.Random], None]:
             raw = replace(raw, packets=bytes(packets[: len(packets) // 64 * 64]))
         if raw.meter_kind == "hvpm" and len(raw.packets) % 64:
             raw = replace(raw, packets=raw.packets[: len(raw.packets) // 64 * 64])
-        check_trace(decode(raw), 3 * len(raw.packets) // 64)
+        check_trace(decode_packets(raw.meter_kind, raw.calibration, raw.packets), 3 * len(raw.packets) // 64)
         if kind < 0.2:
             # The header has no checksum of its own; the record's hash of the whole is what vouches for it.
             analyse(raw, profile)
@@ -173,7 +174,7 @@ def window() -> Callable[[random.Random], None]:
 
 def _accepted(analysed: AnalysedWindow) -> dict[int, tuple[float, float]]:
     return {
-        visit.order: (visit.energy.energy_mj, visit.energy.latency_ms)
+        visit.order_in_window: (visit.energy.energy_mj, visit.energy.latency_ms)
         for visit in analysed.visits
         if visit.energy is not None and visit.outcome in ("accepted", "marginal")
     }

@@ -48,7 +48,7 @@ def test_a_wrong_value_is_found_and_a_documented_error_is_not() -> None:
 
     findings = fuzz(decoder(run), 1, _FOR_EVER_S, most=50, limit_s=0)
     assert list(findings.found) == [next(iter(findings.found))]
-    assert "Wrong: 7 where 3 is true" in next(iter(findings.found))
+    assert "WrongValue: 7 where 3 is true" in next(iter(findings.found))
     assert findings.refused == {"KeyError": findings.n_refused}
 
 

@@ -1,228 +1,191 @@
-"""What every power meter must do. The same tests run over each kind, through its own wire."""
+"""What every power meter must do on its bench. Unchanged on real hardware: pytest tests/hardware --bench PROFILE.
+
+A phone hangs on the output: nothing above the profile's ceiling or below its voltage is set, and the output is never
+switched off, after which a phone must be switched on by hand. That is for the simulated units in
+test_power_meter_wire.py. After each test output, limits and USB are as the profile wants them.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from meter_rig import CALIBRATED_S, LIMITS, MeterRig, build
+from meter_rig import CALIBRATED_S, LIMITS
 
-from hardware.android.adb_link import phone_states
-from hardware.errors import CurrentOutOfRange, MeterNotFound, UsbLost, VoltageOutOfRange
-from hardware.meter import Passthrough
+from hardware.bench import Bench, BenchSettings, Supply, open_bench
+from hardware.errors import AdbLost, CurrentOutOfRange, VoltageOutOfRange
+from hardware.meter import Passthrough, Recording
+from hardware.sim.settings import SimulationSettings
+from lab.profile.profile import load_profile
 
-_ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True) | st.floats(3.0, 5.0)
-_ONE_RIG_FOR_ALL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(params=["hvpm", "lvpm"])
-def rig(request: pytest.FixtureRequest) -> Iterator[MeterRig]:
-    rig = build(request.param)
-    yield rig
-    rig.close()
+RATE_HZ = 5000
+# Of a meter's own clock, of its volts, and of the moment at which a command takes hold.
+RATE_FRAC, SUPPLY_SLACK_V, SLACK_S = 0.01, 0.15, 0.05
+# Capacitors keep a USB line up for a while after it was cut.
+USB_FALLS_S = 0.5
+BACK_S = 60.0
 
 
-@_ONE_RIG_FOR_ALL
-@given(supply_v=_ANY_FLOAT)
-def test_no_call_puts_a_voltage_outside_the_profile_on_the_wire(rig: MeterRig, supply_v: float) -> None:
-    before_v = rig.wire_v()
-    try:
-        rig.meter.set_voltage(supply_v)
-    except VoltageOutOfRange:
-        assert rig.wire_v() == before_v
+@dataclass(frozen=True)
+class Contract:
+    """An open bench, and what its output may be."""
+
+    bench: Bench
+    supply: Supply
+
+    def record(self, duration_s: float) -> Recording:
+        """A recording that has ended, so long beyond its calibration."""
+        with self.bench.meter.recording() as recording:
+            self.bench.clock.sleep(CALIBRATED_S + duration_s)
+        return recording
+
+    def as_it_was(self) -> None:
+        """Output, limits and USB as the profile wants them, and the phone on adb."""
+        limits = self.supply.limits
+        self.bench.meter.set_current_limits(power_up_a=limits.power_up_limit_a, run_a=limits.run_limit_a)
+        self.bench.meter.set_voltage(self.supply.voltage_v)
+        if self.bench.meter.passthrough() is not Passthrough.ON:
+            self.bench.meter.set_passthrough(Passthrough.ON)
+        self.bench.phone.wait_back(BACK_S)
+
+
+@pytest.fixture(scope="module", params=["hvpm", "lvpm", pytest.param("real", marks=pytest.mark.bench)])
+def opened(request: pytest.FixtureRequest) -> Iterator[Contract]:
+    if request.param == "real":
+        settings = load_profile(request.config.getoption("--bench")).bench_settings(0)
     else:
-        assert rig.wire_v() == pytest.approx(supply_v, abs=0.0101)
-    assert all(seen_v <= LIMITS.ceiling_v for seen_v in rig.output_history)
+        settings = BenchSettings(request.param, Supply(4.2, LIMITS), simulation=SimulationSettings(seed=1))
+    with open_bench(settings) as bench:
+        yield Contract(bench, settings.supply)
 
 
-@pytest.mark.parametrize("supply_v", [LIMITS.ceiling_v + 0.001, LIMITS.floor_v - 0.001, -4.2, float("nan")])
-def test_a_refused_voltage_sends_nothing_and_says_what_is_allowed(rig: MeterRig, supply_v: float) -> None:
-    with pytest.raises(VoltageOutOfRange, match=r"outside 3\.6 to 4\.4 V") as caught:
-        rig.meter.set_voltage(supply_v)
-    assert rig.output_history == []
-    assert "Nothing was sent" in caught.value.hint
+@pytest.fixture
+def contract(opened: Contract) -> Iterator[Contract]:
+    yield opened
+    opened.as_it_was()
 
 
-def test_the_ceiling_itself_may_be_set(rig: MeterRig) -> None:
-    rig.meter.set_voltage(LIMITS.ceiling_v)
-    assert rig.meter.output_v() == pytest.approx(LIMITS.ceiling_v, abs=0.005)
+def test_it_says_who_it_is(contract: Contract) -> None:
+    info = contract.bench.meter.info
+    assert info.kind in ("hvpm", "lvpm")
+    assert info.serial
+    assert info.simulated == contract.bench.simulated
 
 
-def test_zero_switches_the_output_off_and_is_reported_as_off(rig: MeterRig) -> None:
-    rig.meter.set_voltage(4.2)
-    rig.meter.set_voltage(0.0)
-    assert rig.wire_v() == 0.0
-    assert rig.meter.output_v() == 0.0
+def test_it_feeds_the_phone_at_the_voltage_of_the_profile_and_passes_its_usb(contract: Contract) -> None:
+    assert contract.bench.meter.output_v() == pytest.approx(contract.supply.voltage_v, abs=0.005)
+    assert contract.bench.meter.passthrough() is Passthrough.ON
 
 
-def test_the_voltage_that_is_already_set_is_not_sent_again(rig: MeterRig) -> None:
-    for _ in range(3):
-        rig.meter.set_voltage(4.2)
-    assert rig.output_history == pytest.approx([4.2])
-
-
-def test_the_output_can_be_switched_off_while_sampling(rig: MeterRig) -> None:
-    rig.meter.set_voltage(3.8)
-    with rig.meter.recording():
-        rig.time.sleep(CALIBRATED_S)
-        rig.meter.set_voltage(0.0)
-        assert rig.wire_v() == 0.0
-
-
-def test_after_off_the_old_voltage_is_sent_anew(rig: MeterRig) -> None:
-    for supply_v in (4.2, 0.0, 4.2):
-        rig.meter.set_voltage(supply_v)
-    assert rig.output_history == pytest.approx([4.2, 0.0, 4.2])
-
-
-def test_accepted_current_limits_reach_the_device_and_are_never_exceeded(rig: MeterRig) -> None:
-    rig.meter.set_current_limits(power_up_a=6.5, run_a=3.0)
-    power_up_a, run_a = rig.limits_a()
-    assert power_up_a == pytest.approx(6.5, abs=0.01)
-    assert run_a == pytest.approx(3.0, abs=0.01)
-    assert power_up_a <= 6.5
-    assert run_a <= 3.0
-
-
-@pytest.mark.parametrize(("power_up_a", "run_a"), [(7.1, 3.0), (3.0, 6.1), (0.0, 3.0), (3.0, float("nan"))])
-def test_current_limits_beyond_the_profile_are_refused_and_nothing_is_sent(
-    rig: MeterRig, power_up_a: float, run_a: float
+@pytest.mark.parametrize("beyond", ["above the ceiling", "below the floor", "not a number"])
+def test_a_voltage_outside_the_profile_is_refused_and_the_output_stays_as_it_is(
+    contract: Contract, beyond: str
 ) -> None:
-    before = rig.limits_a()
-    with pytest.raises(CurrentOutOfRange):
-        rig.meter.set_current_limits(power_up_a=power_up_a, run_a=run_a)
-    assert rig.limits_a() == before
+    limits = contract.supply.limits
+    asked_v = {"above the ceiling": limits.ceiling_v + 0.001, "below the floor": limits.floor_v - 0.001}
+    before_v = contract.bench.meter.output_v()
+    with pytest.raises(VoltageOutOfRange) as caught:
+        contract.bench.meter.set_voltage(asked_v.get(beyond, math.nan))
+    assert "Nothing was sent" in caught.value.hint
+    assert contract.bench.meter.output_v() == before_v
 
 
-def test_cutting_passthrough_takes_the_phone_off_adb_and_passing_it_brings_it_back(rig: MeterRig) -> None:
-    rig.feed()
-    assert phone_states("127.0.0.1", rig.server.port) == {rig.phone.serial: "device"}
-    rig.meter.set_passthrough(Passthrough.OFF)
-    rig.time.sleep(1.0)
-    assert rig.meter.passthrough() is Passthrough.OFF
-    assert phone_states("127.0.0.1", rig.server.port) == {}
-    rig.meter.set_passthrough(Passthrough.ON)
-    rig.time.sleep(10.0)
-    assert rig.meter.passthrough() is Passthrough.ON
-    assert phone_states("127.0.0.1", rig.server.port) == {rig.phone.serial: "device"}
+def test_the_ceiling_itself_may_be_set_and_is_measured_at_the_output(contract: Contract) -> None:
+    ceiling_v = contract.supply.limits.ceiling_v
+    contract.bench.meter.set_voltage(ceiling_v)
+    assert contract.bench.meter.output_v() == pytest.approx(ceiling_v, abs=0.005)
+    assert contract.record(0.5).trace().supply_v.mean() == pytest.approx(ceiling_v, abs=SUPPLY_SLACK_V)
 
 
-def test_passthrough_cut_while_sampling_shows_in_the_usb_volts_at_the_right_moment(rig: MeterRig) -> None:
-    rig.feed()
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 0.5)
-        cut_s = rig.time.now_s() - recording.started_s
-        rig.meter.set_passthrough(Passthrough.OFF)
-        rig.time.sleep(1.0)
-        assert recording.glimpse().usb_v < 0.1
+def test_the_voltage_that_is_already_set_does_not_interrupt_the_phone(contract: Contract) -> None:
+    boot_id = contract.bench.phone.boot_id()
+    for _ in range(3):
+        contract.bench.meter.set_voltage(contract.supply.voltage_v)
+    contract.bench.clock.sleep(2.0)
+    assert contract.bench.phone.boot_id() == boot_id
+
+
+def test_current_limits_of_the_profile_may_be_set_and_those_beyond_it_are_refused(contract: Contract) -> None:
+    meter, limits = contract.bench.meter, contract.supply.limits
+    power_up_a, run_a = limits.power_up_limit_a, limits.run_limit_a
+    meter.set_current_limits(power_up_a=power_up_a, run_a=run_a)
+    for beyond in ((power_up_a + 0.01, run_a), (power_up_a, run_a + 0.01), (0.0, run_a), (power_up_a, math.nan)):
+        with pytest.raises(CurrentOutOfRange) as caught:
+            meter.set_current_limits(power_up_a=beyond[0], run_a=beyond[1])
+        assert "Nothing was sent" in caught.value.hint
+
+
+def test_cutting_passthrough_takes_the_phone_off_adb_and_passing_it_brings_it_back(contract: Contract) -> None:
+    meter, phone = contract.bench.meter, contract.bench.phone
+    meter.set_passthrough(Passthrough.OFF)
+    assert meter.passthrough() is Passthrough.OFF
+    phone.wait_gone(10.0)
+    with pytest.raises(AdbLost):
+        phone.wait_back(2.0)
+    meter.set_passthrough(Passthrough.ON)
+    assert meter.passthrough() is Passthrough.ON
+    phone.wait_back(BACK_S)
+
+
+def test_passthrough_cut_while_sampling_shows_in_the_usb_volts_at_that_moment(contract: Contract) -> None:
+    meter, clock = contract.bench.meter, contract.bench.clock
+    with meter.recording() as recording:
+        clock.sleep(CALIBRATED_S + 0.5)
+        before_s = clock.now_s() - recording.started_s
+        meter.set_passthrough(Passthrough.OFF)
+        after_s = clock.now_s() - recording.started_s
+        clock.sleep(2.0)
+        assert recording.glimpse().usb_v < 0.5
+    assert recording.failure is None
     trace = recording.trace()
-    connected = trace.usb_v > 0.5
-    assert connected[(trace.index / trace.rate_hz) < cut_s - 0.005].all()
-    assert not connected[(trace.index / trace.rate_hz) > cut_s + 0.005].any()
+    passed, moment_s = trace.usb_v > 0.5, trace.index / trace.rate_hz
+    assert passed[moment_s < before_s - SLACK_S].all()
+    assert not passed[moment_s > after_s + USB_FALLS_S].any()
+    assert (moment_s > after_s + USB_FALLS_S).any()
 
 
-def test_mean_power_of_a_recording_is_the_known_load_within_a_thousandth(rig: MeterRig) -> None:
-    rig.feed()
-    rig.meter.set_passthrough(Passthrough.OFF)
-    rig.set_load(1.5)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 10.0)
+def test_a_recording_shows_the_supply_and_a_phone_that_draws_from_it(contract: Contract) -> None:
+    recording = contract.record(5.0)
     trace = recording.trace()
     assert recording.failure is None
-    assert len(trace.index) > 45_000
-    assert trace.power_w.mean() == pytest.approx(1.5, rel=1e-3)
-    assert trace.supply_v.mean() == pytest.approx(4.2 - 0.040 * 1.5 / 4.2, rel=1e-4)
-
-
-def test_a_small_load_is_measured_in_the_fine_range_within_a_thousandth(rig: MeterRig) -> None:
-    rig.feed()
-    rig.meter.set_passthrough(Passthrough.OFF)
-    rig.set_load(0.08)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 10.0)
-    assert recording.trace().power_w.mean() == pytest.approx(0.08, rel=1e-3)
-
-
-def test_an_unplug_fails_the_recording_but_keeps_what_was_read(rig: MeterRig) -> None:
-    rig.meter.set_voltage(4.2)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 1.0)
-        rig.device.gone = True
-        rig.time.sleep(1.0)
-    trace = recording.trace()
-    assert isinstance(recording.failure, UsbLost)
-    assert trace.n_total == pytest.approx((CALIBRATED_S + 1.0) * 5000, abs=20)
-    assert len(trace.index) > 4000
     assert len(recording.raw()) > 0
+    assert not trace.over_current
+    assert trace.supply_v.mean() == pytest.approx(contract.supply.voltage_v, abs=SUPPLY_SLACK_V)
+    assert trace.supply_v.max() <= contract.supply.limits.ceiling_v + SUPPLY_SLACK_V
+    assert 0.001 < trace.current_a.mean() < contract.supply.limits.run_limit_a
+    assert np.isfinite(trace.power_w).all()
 
 
-def test_after_an_unplug_commands_say_that_usb_is_lost(rig: MeterRig) -> None:
-    rig.device.gone = True
-    with pytest.raises(UsbLost) as caught:
-        rig.meter.set_passthrough(Passthrough.OFF)
-    assert caught.value.hint
+def test_a_recording_has_five_thousand_samples_a_second_by_the_clock_of_the_bench(contract: Contract) -> None:
+    trace = contract.record(5.0).trace()
+    expected = (CALIBRATED_S + 5.0) * RATE_HZ
+    assert trace.rate_hz == RATE_HZ
+    assert trace.n_total == pytest.approx(expected, abs=RATE_FRAC * expected + SLACK_S * RATE_HZ)
+    assert trace.n_dropped <= 0.001 * expected
+    assert len(trace.index) > 4.0 * RATE_HZ
+    assert np.all(np.diff(trace.index) > 0)
+    assert trace.n_calibrations > 0
 
 
-def test_the_over_current_flag_is_seen_at_a_glimpse_and_in_the_trace(rig: MeterRig) -> None:
-    rig.meter.set_voltage(4.2)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(0.5)
-        assert not recording.glimpse().over_current
-        rig.device.over_current = True
-        rig.time.sleep(0.5)
-        assert recording.glimpse().over_current
-    assert recording.trace().over_current
-
-
-def test_lost_samples_are_counted_exactly_and_leave_a_hole_in_the_time_axis(rig: MeterRig) -> None:
-    rig.feed()
-    rig.set_load(0.5)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 1.0)
-        n_lost = rig.stall(120)
-        rig.time.sleep(1.0)
-        rig.set_load(2.5)
-        step_s = rig.time.now_s() - recording.started_s
-        rig.time.sleep(0.5)
-    trace = recording.trace()
-    assert trace.n_dropped == n_lost > 0
-    assert np.diff(trace.index).max() == n_lost + 1
-    assert trace.n_total == pytest.approx((CALIBRATED_S + 2.5) * 5000, abs=20)
-    risen = (trace.index / trace.rate_hz)[trace.power_w > 0.5 * trace.power_w.max()]
-    assert risen[0] == pytest.approx(step_s, abs=0.0006)
-
-
-def test_without_calibrations_there_are_no_samples_rather_than_wrong_ones(rig: MeterRig) -> None:
-    rig.stop_calibrating()
-    rig.meter.set_voltage(4.2)
-    with rig.meter.recording() as recording:
-        rig.time.sleep(CALIBRATED_S + 2.0)
-        glimpse = recording.glimpse()
-    trace = recording.trace()
-    assert not glimpse.calibrated
-    assert glimpse.n_samples > 30_000
-    assert len(trace.index) == len(trace.current_a) == len(trace.supply_v) == len(trace.usb_v) == 0
-    assert trace.n_calibrations == 0
-
-
-def test_a_second_recording_begins_at_zero_and_is_calibrated_anew(rig: MeterRig) -> None:
-    rig.meter.set_voltage(4.2)
+def test_a_second_recording_begins_at_zero_and_is_calibrated_anew(contract: Contract) -> None:
+    meter, clock = contract.bench.meter, contract.bench.clock
     for _ in range(2):
-        with rig.meter.recording() as recording:
+        with meter.recording() as recording:
             assert not recording.glimpse().calibrated
-            rig.time.sleep(CALIBRATED_S)
+            clock.sleep(CALIBRATED_S + 0.5)
+            assert recording.glimpse().calibrated
         assert recording.failure is None
-        assert recording.trace().n_total == pytest.approx(CALIBRATED_S * 5000, abs=20)
+        expected = (CALIBRATED_S + 0.5) * RATE_HZ
+        assert recording.trace().n_total == pytest.approx(expected, abs=RATE_FRAC * expected + SLACK_S * RATE_HZ)
 
 
-def test_a_glimpse_while_recording_changes_nothing_of_the_trace(rig: MeterRig) -> None:
-    rig.meter.set_voltage(4.2)
-    with rig.meter.recording() as recording:
+def test_a_glimpse_while_recording_changes_nothing_of_the_trace(contract: Contract) -> None:
+    with contract.bench.meter.recording() as recording:
         for _ in range(8):
-            rig.time.sleep(0.9)
+            contract.bench.clock.sleep(0.9)
             recording.glimpse()
             early = recording.trace()
     late = recording.trace()
@@ -231,34 +194,13 @@ def test_a_glimpse_while_recording_changes_nothing_of_the_trace(rig: MeterRig) -
     assert np.all(np.diff(late.index) > 0)
 
 
-def test_a_simulated_meter_says_that_it_is_one(rig: MeterRig) -> None:
-    assert rig.meter.info.simulated
-    assert rig.meter.info.serial in {"26511", "7536"}
-
-
-def test_a_meter_that_is_back_is_opened_anew_with_its_output_and_limits_as_they_were() -> None:
-    rig = build("hvpm")
-    try:
-        rig.meter.set_current_limits(power_up_a=6.5, run_a=3.0)
-        rig.meter.set_voltage(4.2)
-        limits_a = rig.limits_a()
-        rig.device.gone = True
-        rig.device.gone = False
-        with pytest.raises(UsbLost):
-            rig.meter.passthrough()
-        rig.device.gone = True
-        with pytest.raises(MeterNotFound, match="not plugged in"):
-            rig.meter.reopen()
-        rig.device.gone = False
-        rig.meter.reopen()
-        assert rig.meter.output_v() == pytest.approx(4.2, abs=0.005)
-        assert rig.output_history == pytest.approx([4.2])
-        assert rig.limits_a() == limits_a
-        with rig.meter.recording() as recording:
-            rig.time.sleep(CALIBRATED_S + 1.0)
-        assert recording.failure is None
-        assert len(recording.trace().index) > 4000
-        with pytest.raises(VoltageOutOfRange):
-            rig.meter.set_voltage(4.41)
-    finally:
-        rig.close()
+def test_opened_anew_it_is_the_same_unit_and_feeds_the_phone_without_a_break(contract: Contract) -> None:
+    meter, phone = contract.bench.meter, contract.bench.phone
+    before, boot_id, output_v = meter.info, phone.boot_id(), meter.output_v()
+    meter.reopen()
+    assert meter.info == before
+    assert meter.output_v() == output_v
+    assert phone.boot_id() == boot_id
+    with pytest.raises(VoltageOutOfRange):
+        meter.set_voltage(contract.supply.limits.ceiling_v + 0.001)
+    assert contract.record(0.5).failure is None
