@@ -45,8 +45,14 @@ def ensure_study(
 
 
 def check_same_settings(study: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Returns when the settings are equal; StudyMismatch, with the first that differs, when not."""
-    for name in sorted(stored.keys() | asked.keys()):
+    """Returns when the settings are equal; StudyMismatch, with the first that differs, when not.
+
+    Data are known by `data_sha256`: where that is the same, `data` may be another sentence about them.
+    """
+    names = stored.keys() | asked.keys()
+    if stored.get("data_sha256") and stored.get("data_sha256") == asked.get("data_sha256"):
+        names -= {"data"}
+    for name in sorted(names):
         if stored.get(name) != asked.get(name):
             hint = "go on with the settings it was started with, or start a study of another name"
             raise StudyMismatch(f"study {study} has {name} {stored.get(name)}, not {asked.get(name)}", hint)

@@ -15,7 +15,7 @@ from db.database import Database, open_database
 from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch, StudyUnknown
 from db.migrate import MIGRATIONS
 from db.rows import ArchitectureSpec, ModelSpec, StudySpec, TrialSpec
-from db.studies import best_trials, ensure_study, find_study, list_trials, record_trial
+from db.studies import best_trials, check_same_settings, ensure_study, find_study, list_trials, record_trial
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 STUDY = StudySpec(name="s", created_utc=NOW, settings={"reward": "b", "seed": 1}, simulated=True, synthetic=True)
@@ -122,3 +122,12 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(tmp_path: Path
         record_trial(database, ensure_study(database, STUDY).study_id, a_trial(0))
         with database.read() as tx:
             assert tx.scalar(sa.text("SELECT serial FROM meter")) == "1"
+
+
+def test_data_are_the_same_by_their_hash_whatever_sentence_names_them() -> None:
+    stored = {"data": "SURROGATE, luck of a training 0.34", "data_sha256": "ab", "seed": 1}
+    check_same_settings("s", stored, stored | {"data": "SURROGATE, run-to-run (seed) sd 0.34"})
+    with pytest.raises(StudyMismatch, match="data"):
+        check_same_settings("s", stored, stored | {"data": "others", "data_sha256": "cd"})
+    with pytest.raises(StudyMismatch, match="data"):
+        check_same_settings("s", stored | {"data_sha256": ""}, {"data": "others", "data_sha256": "", "seed": 1})
