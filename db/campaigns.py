@@ -10,11 +10,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from db.database import Database, in_batches
-from db.errors import CampaignMismatch, RecordRefused
+from db.errors import CampaignMismatch, ForeignFile, RecordRefused
 from db.faults import REFUSED_HINT
 from db.networks import store_architectures, store_models
 from db.results import FIXED_COLUMNS
-from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of, is_source_of
 from db.schema import CampaignTable, TaskTable
 
 _About = tuple[int | None, int | None]
@@ -99,7 +99,16 @@ def set_models(db: Database, models: Mapping[int, ModelSpec]) -> None:
 
 
 def campaign_row(stored: CampaignTable) -> CampaignRow:
-    """A campaign as a plain value."""
+    """A campaign as a plain value.
+
+    Raises:
+        ForeignFile: its source is none that this release knows, or lacks what belongs to it.
+    """
+    if not is_source_of(stored.source, stored.source_of):
+        raise ForeignFile(
+            f"campaign {stored.name} has a source that is none: {stored.source} {stored.source_of!r:.80}",
+            "a newer release may have written it: update this installation; else restore the file from a copy",
+        )
     names = [field.name for field in dataclasses.fields(CampaignSpec)]
     return CampaignRow(campaign_id=stored.id, **{name: getattr(stored, name) for name in names})
 

@@ -11,6 +11,8 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Dou
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from db.errors import ForeignFile
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, stored as naive UTC: SQLite keeps no zone, and other engines then agree with it."""
@@ -37,7 +39,7 @@ class EnumText(TypeDecorator[StrEnum]):
     Args:
         kind: the enumeration.
         length: of the column, in characters.
-        unknown: what a value stands for that this release does not know; None: it is an error.
+        unknown: what a value stands for that this release does not know; None: ForeignFile is raised.
     """
 
     impl = String
@@ -55,9 +57,15 @@ class EnumText(TypeDecorator[StrEnum]):
         """The value of a text."""
         if value is None:
             return None
-        if self.unknown is not None and value not in list(self.kind):
+        if value in list(self.kind):
+            return self.kind(value)
+        if self.unknown is not None:
             return self.unknown
-        return self.kind(value)
+        known = ", ".join(self.kind)
+        raise ForeignFile(
+            f"the record holds {value!r} where one of {known} must stand",
+            "a newer release may have written it: update this installation; else restore the file from a copy",
+        )
 
 
 Id = Annotated[int, mapped_column(primary_key=True)]

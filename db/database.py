@@ -172,14 +172,10 @@ def _prepare(database: Database, engine: Engine, create: bool) -> None:
         if is_up_to_date(tx.connection(), database.shown, create):
             return
     migrating = replace(database, _writer=engine.execution_options(lab_begin="BEGIN IMMEDIATE", lab_foreign_keys="OFF"))
-    try:
-        # Looked at again under the write lock: another process may have migrated in between.
-        with migrating.write() as tx:
-            if not is_up_to_date(tx.connection(), database.shown, create):
-                bring_up_to_date(tx.connection())
-    finally:
-        # Its connection does not hold foreign keys.
-        engine.dispose()
+    # Looked at again under the write lock: another process may have migrated in between.
+    with migrating.write() as tx:
+        if not is_up_to_date(tx.connection(), database.shown, create):
+            bring_up_to_date(tx.connection())
 
 
 def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
@@ -197,9 +193,11 @@ def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
     def begin(connection: Connection) -> None:
         # IMMEDIATE for writers: two that read first and write later would otherwise end in a deadlock.
         options = connection.get_execution_options()
-        if "lab_foreign_keys" in options:
+        wanted = options.get("lab_foreign_keys", "ON")
+        if wanted != connection.info.get("lab_foreign_keys", "ON"):
             # SQLite takes this outside transactions only: a migration makes tables anew that others refer to.
-            connection.exec_driver_sql(f"PRAGMA foreign_keys = {options['lab_foreign_keys']}")
+            connection.exec_driver_sql(f"PRAGMA foreign_keys = {wanted}")
+            connection.info["lab_foreign_keys"] = wanted
         connection.exec_driver_sql(options.get("lab_begin", "BEGIN"))
 
     return engine

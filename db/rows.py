@@ -88,6 +88,25 @@ VisitOutcome = Literal["accepted", "marginal", "rejected", "model_failed"]
 TrialState = Literal["trained", "stopped", "untrained"]
 GateOutcome = Literal["pass", "mark", "reject"]
 
+SOURCE_KEYS: Mapping[CampaignSource, Mapping[str, type]] = {
+    CampaignSource.SAMPLED: {"space": str},
+    CampaignSource.LISTED: {"path": str},
+    CampaignSource.MODELS: {"folder": str},
+    CampaignSource.STUDY: {"study": str, "top": int},
+}
+"""What `CampaignSpec.source_of` holds, by source."""
+
+
+def is_source_of(source: CampaignSource, source_of: object) -> bool:
+    """Whether a value is what belongs to a source: a mapping with its keys, each of its type."""
+    wanted = SOURCE_KEYS[source]
+    return (
+        isinstance(source_of, Mapping)
+        and source_of.keys() == wanted.keys()
+        and all(isinstance(source_of[name], kind) for name, kind in wanted.items())
+    )
+
+
 TRUSTED_OUTCOMES: tuple[VisitOutcome, ...] = ("accepted", "marginal")
 """Outcomes whose energies count as results."""
 

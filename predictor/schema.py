@@ -113,6 +113,17 @@ class FeatureSchema:
         return cls(tuple(FeatureColumn(**{**column, "levels": tuple(column["levels"])}) for column in plain))
 
 
+def check_levels(schema: FeatureSchema, table: FeatureTable) -> None:
+    """Refuse a table with a category that was not seen in training, in whichever of the columns it has.
+
+    Raises:
+        BadTable: names column, row and category.
+    """
+    for column in schema.columns:
+        if column.levels and column.name in table.columns:
+            _codes(column, table.columns[column.name], unseen=False)
+
+
 def _column(table: FeatureTable, name: str) -> FeatureColumn:
     values, family = table.columns[name], table.families.get(name, name)
     if table.is_categorical(name):

@@ -1,7 +1,7 @@
 """The recording of a session as the lab sees it: what it must know besides the wire, on the way in and out.
 
-The first record holds profile, campaign, provenance and history; a note before each window its tasks, in order; a note
-at the end all rows that the session brought, so that the file alone says what a replay must reproduce.
+The first record holds profile, campaign, provenance and the state of the campaign; a note before each window its tasks,
+in order; a note at the end all rows that the session brought, so that the file alone says what a replay must reproduce.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from typing import Any
 from db.database import Database
 from db.older_records import campaign_source, crashed_model, session_rows_of_today
 from db.record_faults import RECORD_FAULTS
-from db.rows import ArchitectureSpec, CampaignRow, CampaignSource, CampaignSpec, ModelSpec, TaskRow, TaskSpec, fields_of
+from db.rows import (
+    ArchitectureSpec,
+    CampaignRow,
+    CampaignSource,
+    CampaignSpec,
+    ModelSpec,
+    TaskRow,
+    TaskSpec,
+    fields_of,
+    is_source_of,
+)
 from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder
@@ -70,7 +80,7 @@ def recorded_session(
     profile: BenchProfile,
     campaign: CampaignRow,
     provenance: Provenance,
-    history: CampaignState,
+    state: CampaignState,
 ) -> Iterator[SessionTape]:
     """Record what happens in the block; the file is in its place at the end, also of a session that failed.
 
@@ -79,7 +89,7 @@ def recorded_session(
     Raises:
         RecordingInTheWay: there is a file already, or it cannot be written.
     """
-    tape = SessionTape(Recorder(path, _first_record(profile, campaign, provenance, history)))
+    tape = SessionTape(Recorder(path, _first_record(profile, campaign, provenance, state)))
     try:
         yield tape
     finally:
@@ -91,7 +101,7 @@ def recorded_session(
 
 
 def _first_record(
-    profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, history: CampaignState
+    profile: BenchProfile, campaign: CampaignRow, provenance: Provenance, state: CampaignState
 ) -> dict[str, Any]:
     spec = fields_of(campaign, "campaign_id") | {"created_utc": campaign.created_utc.isoformat()}
     return {
@@ -102,8 +112,8 @@ def _first_record(
         "target_half_width_frac": profile.precision.target_half_width_frac,
         "campaign": spec,
         "history": {
-            "canary_latencies_ms": {str(n): list(known) for n, known in history.canary_latencies_ms.items()},
-            "crashed_models": list(history.crashed_models),
+            "canary_latencies_ms": {str(n): list(known) for n, known in state.canary_latencies_ms.items()},
+            "crashed_models": list(state.crashed_models),
         },
     }
 
@@ -136,7 +146,7 @@ class RecordedSession:
     profile: BenchProfile
     campaign: CampaignSpec
     provenance: Provenance
-    history: CampaignState
+    state: CampaignState
     windows: tuple[tuple[TaskSpec, ...], ...]
     rows: SessionRows
 
@@ -166,11 +176,11 @@ def read_session(first: Mapping[str, Any], notes: Sequence[tuple[str, bytes]]) -
         made = first["provenance"]
         versions = {str(name): str(version) for name, version in made["versions"].items()}
         provenance = Provenance(str(made["host"]), int(made["pid"]), versions)
-        history = _state(first["history"])
+        state = _state(first["history"])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, ArithmeticError, RecursionError) as error:
         raise RecordingDamaged(f"The recording does not say what it is of: {error!r:.120}.", _HINT) from error
     precision = profile.precision.model_copy(update={"target_half_width_frac": half_width_frac})
-    return RecordedSession(replace(profile, precision=precision), campaign, provenance, history, windows, rows)
+    return RecordedSession(replace(profile, precision=precision), campaign, provenance, state, windows, rows)
 
 
 def _campaign(found: Mapping[str, Any]) -> CampaignSpec:
@@ -178,7 +188,10 @@ def _campaign(found: Mapping[str, Any]) -> CampaignSpec:
     if "source_detail" in spec:
         # Release 0.1 wrote a sentence.
         spec["source"], spec["source_of"] = campaign_source(spec["source"], spec.pop("source_detail"))
-    return CampaignSpec(**spec | {"source": CampaignSource(spec["source"])})
+    source = CampaignSource(spec["source"])
+    if not is_source_of(source, spec["source_of"]):
+        raise ValueError(f"its campaign has a source that is none: {source}")
+    return CampaignSpec(**spec | {"source": source})
 
 
 def _state(found: Mapping[str, Any]) -> CampaignState:

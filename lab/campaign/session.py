@@ -32,7 +32,7 @@ from lab.campaign.provenance import Provenance
 from lab.campaign.recording import window_note
 from lab.campaign.rows import incident_kind, incident_of
 from lab.campaign.state import CampaignState
-from lab.campaign.steps import Observer, Phase, step_of
+from lab.campaign.steps import CampaignStep, Observer, Phase, step_of
 from lab.campaign.task_queue import Work
 from lab.campaign.window_record import WindowRecord
 from lab.errors import CampaignStopped
@@ -78,8 +78,8 @@ def run_session(setup: SessionSetup) -> None:
         HardwareError, DbError, LabError: with what to do; what was measured is in the record.
     """
     bench, profile = setup.bench, setup.profile
-    # What is refused is refused before anything on the phone is changed. A tool that the profile names no file of is on
-    # the phone already: looking at it changes nothing.
+    # What is refused is refused before anything on the phone is changed; only of a tool that the profile names no file
+    # of the build is known later, after what an earlier start left there was given back.
     content = tool_content(profile.tool)
     check_equipment(setup.db, setup.campaign, bench, None if content is None else sha256(content).hexdigest())
     leftovers = bench.phone.give_back_leftovers()
@@ -93,7 +93,8 @@ def run_session(setup: SessionSetup) -> None:
         with bench.phone.prepared(profile.lock) as before:
             boot_id = bench.phone.boot_id()
             spec = session_spec(bench, profile, setup.campaign, setup.provenance, tool_sha256, before)
-            session = MeasuringSession(setup, start_session(setup.db, spec), boot_id)
+            first_step = step_of(setup.db, setup.campaign, Phase.OPENING, 0.0)
+            session = MeasuringSession(setup, start_session(setup.db, spec), boot_id, first_step)
             session.run(leftovers)
     finally:
         if session is not None:
@@ -106,9 +107,10 @@ class MeasuringSession:
     Args:
         session_id: in the record.
         boot_id: of the phone's kernel.
+        first_step: where the campaign is as the session begins.
     """
 
-    def __init__(self, setup: SessionSetup, session_id: int, boot_id: str) -> None:
+    def __init__(self, setup: SessionSetup, session_id: int, boot_id: str, first_step: CampaignStep) -> None:
         self._setup, self._session_id, self._boot_id = setup, session_id, boot_id
         self._db, self._profile, self._bench = setup.db, setup.profile, setup.bench
         self._judge = WindowJudge(setup.db, setup.profile, setup.campaign, setup.state)
@@ -116,7 +118,7 @@ class MeasuringSession:
         self._failures_in_a_row = 0
         self._alarms_in_a_row = 0
         self._is_ready = True
-        self._last_step = step_of(setup.db, setup.campaign, Phase.OPENING, 0.0)
+        self._last_step = first_step
 
     def run(self, leftovers: Sequence[str]) -> None:
         """All windows; the session's end is recorded with its reason.
@@ -180,7 +182,7 @@ class MeasuringSession:
         self._is_ready = True
 
     def _one_window(self, tasks: Sequence[TaskRow], work: Work) -> None:
-        """The life of a result: models are built, run on the phone, judged, and recorded in one transaction."""
+        """The life of a result: models are built, run on the phone, judged and recorded; a quarantine follows."""
         self._show(Phase.BUILDING)
         models = list[ReadyModel]()
         for task in tasks:

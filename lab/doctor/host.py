@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 RULE_NAME = "60-monsoon.rules"
 _RULE_FIX = f"Install the rule: `lab doctor --udev-rule | sudo tee /etc/udev/rules.d/{RULE_NAME}`, then replug."
-_PYTHON_FROM, _PYTHON_BELOW = (3, 11), (3, 13)
+_PYTHON_FROM, _PYTHON_BELOW = (3, 11), (3, 15)
 _PACKAGES = {"Monsoon": "Monsoon.HVPM", "pyusb": "usb.core", "adbutils": "adbutils", "pyserial": "serial"}
 # A campaign of 15,000 models leaves some 25 hours of packets at 350 MB an hour before compression.
 _ENOUGH_GB, _LEAST_GB = 10.0, 1.0
@@ -120,7 +120,7 @@ def _python() -> Check:
     shown = ".".join(str(part) for part in version)
     if _PYTHON_FROM <= version < _PYTHON_BELOW:
         return Check("Python", "ok", shown)
-    return Check("Python", "fail", f"{shown} is not 3.11 or 3.12", "Install into an environment of one of these.")
+    return Check("Python", "fail", f"{shown} is not 3.11 to 3.14", "Install into an environment of one of these.")
 
 
 def _package(name: str) -> Check:

@@ -169,7 +169,7 @@ def _run(
                 campaign=campaign,
                 bench=bench,
                 provenance=session.provenance,
-                state=session.history,
+                state=session.state,
                 open_work=lambda: work,
             )
             run_session(setup)

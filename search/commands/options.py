@@ -69,9 +69,15 @@ DEFAULT_PREDICTOR = Path("energy-model")
 """Where `lab fit-rf` writes."""
 
 
-def under_old_name(value: Given, old_value: Given | None, old: str, new: str) -> Given:
-    """The value of an option that was renamed in release 0.2; its old name still works, with a note on stderr."""
+def under_old_name(value: Given, old_value: Given | None, old: str, new: str, default: Given) -> Given:
+    """The value of an option that was renamed in release 0.2; its old name still works, with a note on stderr.
+
+    Raises:
+        typer.BadParameter: both were given.
+    """
     if old_value is None:
         return value
+    if value != default:
+        raise typer.BadParameter(f"{old} is the old name of {new}: give one of them")
     say(f"note: {old} is called {new} from release 0.2 on; the old name goes with the next release")
     return old_value

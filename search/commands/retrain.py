@@ -58,7 +58,7 @@ def retrain(
     from search.studies.final_training import FinalRetrainer
     from search.training.trainer import train
 
-    training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget"))
+    training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget", "quick"))
     # A record that is not there has no study.
     with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)

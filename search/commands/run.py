@@ -79,7 +79,7 @@ def run(
     """
     from search.studies.start import StudyRequest, check_begun, start_study
 
-    budget = under_old_name(budget, effort, "--effort", "--budget")
+    budget = under_old_name(budget, effort, "--effort", "--budget", "quick")
     request = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
@@ -124,9 +124,9 @@ def init(
     from search.studies.storage import default_url, queue
     from search.surrogate.trainings import read_trainings
 
-    budget = under_old_name(budget, effort, "--effort", "--budget")
-    replicate = under_old_name(replicate, again, "--again", "--replicate")
-    replicate_table = under_old_name(replicate_table, again_table, "--again-table", "--replicate-table")
+    budget = under_old_name(budget, effort, "--effort", "--budget", "quick")
+    replicate = under_old_name(replicate, again, "--again", "--replicate", None)
+    replicate_table = under_old_name(replicate_table, again_table, "--again-table", "--replicate-table", None)
     request = StudyRequest(
         study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from search.networks.architecture import Architecture, Block
 from search.networks.blocks import BlockBuilder, lay_block
 from search.networks.count import INPUT_COST, count_layer
-from search.networks.graph import lay_head, laying_of, place_strides
+from search.networks.graph import builder_of, lay_head, place_strides
 from search.networks.layers import (
     Add,
     AveragePool,
@@ -123,7 +123,7 @@ def family_of(column: str) -> str:
 
 
 def _counts(architecture: Architecture, space: Space) -> tuple[int, ...]:
-    builder = laying_of(architecture, space)
+    builder = builder_of(architecture, space)
     shape: Shape = space.input_shape
     total = [0] * len(_NAMES)
     for block, stride in zip(architecture.blocks, place_strides(architecture, space), strict=True):

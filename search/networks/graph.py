@@ -25,7 +25,7 @@ def build_graph(architecture: Architecture) -> Graph:
     """
     space = space_named(architecture.space)
     space.validate(architecture)
-    builder = laying_of(architecture, space)
+    builder = builder_of(architecture, space)
     net = GraphBuilder(space.input_shape)
     x = net.input
     strides = place_strides(architecture, space)
@@ -35,7 +35,7 @@ def build_graph(architecture: Architecture) -> Graph:
     return lay_head(net, x, (space.hidden_units,), space.n_classes)
 
 
-def laying_of(architecture: Architecture, space: Space) -> BlockBuilder:
+def builder_of(architecture: Architecture, space: Space) -> BlockBuilder:
     """How the blocks of an architecture are laid."""
     return BlockBuilder(
         space.n_dims, DwStride(architecture.option("dw_stride")), PoolMerge(architecture.option("pool_merge"))

@@ -33,7 +33,7 @@ def keep_copy(files_dir: Path, source: Path, saved: SavedPredictor) -> None:
         PredictorUnfit: it cannot be written, or the source has become another predictor.
     """
     target = copy_of(files_dir, saved.sha256)
-    if is_predictor(target):
+    if read_copy(files_dir, saved.sha256) is not None:
         return
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -41,12 +41,13 @@ def keep_copy(files_dir: Path, source: Path, saved: SavedPredictor) -> None:
         shutil.copytree(source, part)
         # `lab fit-rf` may have written anew since it was read.
         if load(part).sha256 == saved.sha256:
-            # Another worker may have been faster; its copy is the same.
-            if not is_predictor(target):
+            # Another worker may have been faster; its copy is the same. One that is damaged gives way.
+            if read_copy(files_dir, saved.sha256) is None:
+                shutil.rmtree(target, ignore_errors=True)
                 part.replace(target)
             return
     except (OSError, shutil.Error) as error:
-        if is_predictor(target):
+        if read_copy(files_dir, saved.sha256) is not None:
             return
         raise PredictorUnfit(
             f"the study's copy of {source} cannot be written to {target}: {error}", "make room for it, or choose --db"

@@ -34,6 +34,7 @@ from search.studies.storage import (
     settings_of,
     shown,
 )
+from search.worker_processes import is_companion
 
 if TYPE_CHECKING:
     from predictor.artefact import SavedPredictor
@@ -198,6 +199,8 @@ def join_study(
     if settings.surrogate and surrogate is None:
         raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
     source = _source(surrogate, audioset, settings.budget, settings.space, say)
+    if (unseen := unseen_levels(saved, settings.search_space)) and not is_companion():
+        say(unseen.text)
     if source.sha256 != settings.data_sha256:
         raise PredictorUnfit(
             f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
@@ -249,6 +252,7 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
         PredictorError: it cannot be read.
     """
     from predictor.artefact import is_predictor, load
+    from predictor.schema import check_levels
     from predictor.table import FeatureTable
 
     if not is_predictor(folder):
@@ -265,7 +269,10 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
             f"the search is in {space}",
             f"measure architectures of {space} and fit a predictor of energy to them, or search {fitted_for}",
         )
-    # What cannot predict for one architecture of the space cannot for any: said now, not after a training.
+    # Options of the space are the same in every architecture: one that was never measured would make every energy
+    # extrapolated, so it is refused (BadTable) now. Blocks differ, and those that were never seen are only marked.
+    options = [name for name in saved.predictor.model.schema.names if name.startswith("option_")]
+    check_levels(saved.predictor.model.schema, specimen.select(tuple(options)))
     saved.predictor.predict(specimen, unseen=True)
     return saved
 

@@ -8,10 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from db_specimens import a_campaign
@@ -31,7 +34,7 @@ REPOSITORY = Path(migrate.__file__).parents[1]
 
 def tables_of(path: Path) -> dict[str, list[str]]:
     """The columns and constraints of each table, and each index, without their order."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
     return {name: sorted(parts_of(sql)) for name, sql in rows if name != VERSION_TABLE}
@@ -151,7 +154,7 @@ def test_a_url_without_a_driver_is_refused(url: str) -> None:
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     open_database(tmp_path / "lab.db").close()
-    with sqlite3.connect(tmp_path / "lab.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "lab.db")) as connection, connection:
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
     connection.close()
     with pytest.raises(NewerSchema, match="0999") as caught:
@@ -162,7 +165,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "other.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
     connection.close()
     before = (tmp_path / "other.db").read_bytes()
@@ -231,3 +234,42 @@ def test_an_exception_inside_a_transaction_undoes_it(db: Database) -> None:
     with pytest.raises(KeyboardInterrupt):
         break_off()
     assert list_campaigns(db) == []
+
+
+def of_release_0_1(path: Path, *statements: str) -> Path:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as tx:
+        config = Config(attributes={"connection": tx})
+        config.set_main_option("script_location", str(migrate.MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0005")
+        for statement in statements:
+            tx.exec_driver_sql(statement)
+    engine.dispose()
+    return path
+
+
+def test_a_view_of_a_users_own_does_not_keep_a_database_from_being_migrated(tmp_path: Path) -> None:
+    path = of_release_0_1(tmp_path / "lab.db", "CREATE VIEW mine AS SELECT name FROM campaign")
+    with open_database(path) as db:
+        assert list_campaigns(db) == []
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute("SELECT * FROM mine").fetchall() == []
+    connection.close()
+
+
+def test_a_row_that_was_an_orphan_before_does_not_keep_a_database_from_being_migrated(tmp_path: Path) -> None:
+    orphan = "INSERT INTO model_file (sha256, architecture_id, size_bytes, name) VALUES ('{}', 99, 1, 'n')"
+    path = of_release_0_1(tmp_path / "lab.db", orphan.format("a" * 64))
+    with open_database(path) as db:
+        assert list_campaigns(db) == []
+
+
+def test_foreign_keys_hold_again_after_a_migration(tmp_path: Path) -> None:
+    with open_database(of_release_0_1(tmp_path / "lab.db")) as db, db.read() as tx:
+        assert tx.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_a_database_in_memory_can_be_used() -> None:
+    with open_database("sqlite://") as db:
+        assert list_campaigns(db) == []

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from lab_command import Bench
@@ -72,7 +73,7 @@ def test_a_database_that_is_something_else_is_left_alone(make_bench: Callable[..
 def test_a_database_of_a_newer_schema_is_left_alone(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench()
     assert bench.finish(bench.measure(2)).returncode == 0
-    with sqlite3.connect(bench.db) as connection:
+    with closing(sqlite3.connect(bench.db)) as connection, connection:
         connection.execute("update energy_lab_schema set version_num = '9999'")
     connection.close()
     before = bench.db.read_bytes()

@@ -62,10 +62,13 @@ def _type_campaigns() -> None:
         op.create_table("campaign_0006", *_campaign_columns(), *_campaign_constraints())
         kept = "id, name, created_utc, seed, source, simulated, config_json"
         op.execute(f"INSERT INTO campaign_0006 ({kept}, source_json) SELECT {kept}, '{{}}' FROM campaign")
+        # Else a view of a user's own on the table, which is gone for a moment, would stop the renaming.
+        op.execute("PRAGMA legacy_alter_table = ON")
         op.drop_table("campaign")
         op.rename_table("campaign_0006", "campaign")
+        op.execute("PRAGMA legacy_alter_table = OFF")
     else:
-        op.drop_constraint("ck_campaign_source_known", "campaign", type_="check")
+        op.drop_constraint(op.f("ck_campaign_source_known"), "campaign", type_="check")
         op.add_column("campaign", sa.Column("source_json", sa.JSON(), nullable=False, server_default="{}"))
         op.alter_column("campaign", "source_json", server_default=None)
         op.drop_column("campaign", "source_detail")

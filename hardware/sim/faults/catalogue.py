@@ -1,6 +1,6 @@
 """The catalogue of faults: what can be made to go wrong on the simulated bench, by name.
 
-What each does to the simulated devices stands in `fault_strikes`, when it does so in `fault_injector`. Those that hit
+What each does to the simulated devices stands in `effects`, when it does so in `injector`. Those that hit
 the host's own record are brought about by `db.record_faults`: no device can tell of them.
 """
 

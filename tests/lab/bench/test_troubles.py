@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -351,7 +351,7 @@ def test_a_database_of_a_newer_version_is_not_touched(bench: TroubledBench) -> N
     path = bench.folder / "lab.db"
 
     def set_version(version: str) -> str:
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             (old,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
             connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = ?", [version])
         connection.close()

@@ -17,7 +17,7 @@ from db.errors import DbError
 from db.rows import CampaignSource, IncidentKind, IncidentSpec
 from db.sessions import record_incident
 from db.traces import store_trace
-from lab.cli import app, register
+from lab.cli import app, main, register
 
 FORBIDDEN = (
     "os.system",
@@ -107,3 +107,25 @@ def test_a_trigger_that_loads_a_library_loads_none(hostile: Path) -> None:
     incident = IncidentSpec(at_utc=BEGAN_UTC, kind=IncidentKind.OTHER, detail="", action="")
     with watched(), open_database(hostile) as db, pytest.raises(DbError, match=r"load_extension|not authorized"):
         record_incident(db, 1, incident)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE campaign SET source = 'evil'",
+        "UPDATE campaign SET source_json = '{}'",
+        "UPDATE campaign SET source_json = '[]'",
+        "UPDATE bench_session SET end_kind = 'evil', end_reason = 'evil', ended_utc = '2026-06-01 07:00:00.000000'",
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_said_and_is_no_defect(
+    hostile: Path, statement: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(hostile)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(statement)
+    monkeypatch.setattr(sys, "argv", ["lab", "audit", "--db", str(hostile)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (1, 5)
+    assert "Traceback" not in capsys.readouterr().err

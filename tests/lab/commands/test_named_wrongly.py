@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def contents(folder: Path) -> tuple[list[str], list[str]]:
     """All rows of the record, and the names of all files."""
-    with sqlite3.connect(folder / "lab.db") as record:
+    with closing(sqlite3.connect(folder / "lab.db")) as record, record:
         rows = list(record.iterdump())
     record.close()
     names = (path.name for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm")))

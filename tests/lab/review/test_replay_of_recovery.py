@@ -60,5 +60,5 @@ def test_a_meter_opened_anew_and_a_server_started_anew_are_replayed_bit_for_bit(
 def test_a_later_start_is_replayed_with_what_the_earlier_one_left_to_know(recorded: Path, tmp_path: Path) -> None:
     shutil.copy(recorded / "second.labrec", tmp_path)
     played = replayed(tmp_path / "second.labrec", tmp_path)
-    assert played.recorded.history.canary_latencies_ms[0]
+    assert played.recorded.state.canary_latencies_ms[0]
     assert compare(played.recorded.rows, played.rows).differences == ()

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_a_study_of_a_version_that_knew_no_surrogates_goes_on(
 ) -> None:
     asked = ["--predictor", str(predictor), "--budget", "smoke", "--algorithm", "random"]
     assert search(monkeypatch, "init", *asked) == 0
-    with sqlite3.connect("lab.db") as record:
+    with closing(sqlite3.connect("lab.db")) as record, record:
         record.execute("UPDATE study SET settings_json = json_remove(settings_json, '$.surrogate')")
     record.close()
     assert search(monkeypatch, "init", *asked) == 0
@@ -232,7 +233,7 @@ def test_workers_share_a_study_and_end_with_the_process_that_began_them(predicto
 
 def workers_of(trials: Path) -> set[int]:
     """The processes that have signed a trial."""
-    with sqlite3.connect(trials) as storage:
+    with closing(sqlite3.connect(trials)) as storage, storage:
         signatures = storage.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'worker'")
         return {json.loads(value)["pid"] for (value,) in signatures}
 
@@ -352,3 +353,10 @@ def test_an_option_works_under_its_old_name_for_one_release_with_a_note(
     said = capsys.readouterr().err
     assert "note: --effort is called --budget" in said
     assert "no budget 'much'" in said
+
+
+def test_an_option_under_both_of_its_names_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert search(monkeypatch, "run", "--budget", "thorough", "--effort", "smoke") == exits.BAD_INPUT
+    assert "--effort is the old name of --budget" in capsys.readouterr().err

@@ -6,16 +6,11 @@ run as, these tests are skipped.
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +26,6 @@ from search.networks.spaces import AUDIO_2D
 from search.studies.storage import close_study, load_study
 
 pytest.importorskip("psycopg", reason="needs the extra `postgres`")
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
 N_TRIALS = 30
 
 # A worker whose trainings take a while, so that it can be killed in the middle of one.
@@ -52,38 +46,6 @@ trained.TrainedSurrogate.trainer = slow
 from search.cli import main
 main()
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an empty database."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed")
-    # A socket's path has at most 107 characters, which pytest's folders exceed.
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    as_user: list[str] = []
-    if os.getuid() == 0:
-        # It refuses to run as root.
-        if "postgres" not in {user.pw_name for user in pwd.getpwall()} or not shutil.which("runuser"):
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(program: str, *arguments: str) -> None:
-        command = [*as_user, str(BINARIES[-1] / program), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=120)
-        assert done.returncode == 0, done.stderr
-
-    data = str(folder / "data")
-    run("initdb", "--auth=trust", "--username=lab", "--pgdata", data)
-    options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    run("pg_ctl", "--pgdata", data, "--log", str(folder / "log"), "--options", options, "--wait", "start")
-    try:
-        run("createdb", "--host", str(folder), "--username=lab", "trials")
-        yield f"postgresql+psycopg://lab@/trials?host={folder}"
-    finally:
-        run("pg_ctl", "--pgdata", data, "--mode", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
