@@ -7,7 +7,7 @@ from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from search.errors import StorageUnusable, TrainingUnavailable
-from search.studies.storage import open_storage
+from search.studies.storage import close_storage, open_storage
 
 HOST = "127.0.0.1"
 """Only this computer: the dashboard lets everyone who reaches it change studies."""
@@ -36,15 +36,20 @@ def serve_dashboard(url: str, port: int, say_address: Callable[[str], None]) -> 
         ) from error
     storage = open_storage(url)
     try:
-        server = make_server(HOST, port, wsgi(storage), handler_class=_Silent)
-    except OSError as error:
-        raise StorageUnusable(f"port {port} cannot be served: {error.strerror}", "give another one: --port") from error
-    with server:
-        say_address(f"http://{HOST}:{server.server_port}")
-        # In a thread of its own: a Ctrl-C in the middle of an answer would be taken for an error of that answer.
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
         try:
-            thread.join()
-        except KeyboardInterrupt:
-            server.shutdown()
+            server = make_server(HOST, port, wsgi(storage), handler_class=_Silent)
+        except OSError as error:
+            raise StorageUnusable(
+                f"port {port} cannot be served: {error.strerror}", "give another one: --port"
+            ) from error
+        with server:
+            say_address(f"http://{HOST}:{server.server_port}")
+            # In a thread of its own: a Ctrl-C in the middle of an answer would be taken for an error of that answer.
+            thread = Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            try:
+                thread.join()
+            except KeyboardInterrupt:
+                server.shutdown()
+    finally:
+        close_storage(storage)

@@ -194,25 +194,25 @@ def join_study(
     """
     url = storage or default_url(db_url)
     study = load_study(url, name)
-    settings = settings_of(study)
-    saved = _own_predictor(db_url, name, settings, predictor, say)
-    if settings.surrogate and surrogate is None:
-        raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
-    source = _source(surrogate, audioset, settings.budget, settings.space, say)
-    if (unseen := unseen_levels(saved, settings.search_space)) and not is_companion():
-        say(unseen.text)
-    if source.sha256 != settings.data_sha256:
-        raise PredictorUnfit(
-            f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
-            f"({source.sha256[:12]}...)",
-            "give the data that the study was made with; rewards would not be comparable",
-        )
-    with open_database(db_url) as db:
-        try:
+    try:
+        settings = settings_of(study)
+        saved = _own_predictor(db_url, name, settings, predictor, say)
+        if settings.surrogate and surrogate is None:
+            raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
+        source = _source(surrogate, audioset, settings.budget, settings.space, say)
+        if (unseen := unseen_levels(saved, settings.search_space)) and not is_companion():
+            say(unseen.text)
+        if source.sha256 != settings.data_sha256:
+            raise PredictorUnfit(
+                f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
+                f"({source.sha256[:12]}...)",
+                "give the data that the study was made with; rewards would not be comparable",
+            )
+        with open_database(db_url) as db:
             _keep(db, predictor, saved)
             yield StudyHandle(url, settings, study, db, _recorded(db, name, settings), source, saved)
-        finally:
-            close_study(study)
+    finally:
+        close_study(study)
 
 
 def _own_predictor(db: str, name: str, settings: StudySettings, folder: Path, say: Say) -> SavedPredictor:

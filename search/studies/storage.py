@@ -149,7 +149,7 @@ def load_study(url: str, name: str) -> Any:
             if _SETTINGS not in study.user_attrs:
                 raise StudyMissing(f"study {name} was not made by this program", "give it another name")
         except BaseException:
-            _close(storage)
+            close_storage(storage)
             raise
         return study
 
@@ -163,10 +163,11 @@ def queue(study: Any, url: str, params: list[dict[str, Any]]) -> None:
 
 def close_study(study: Any) -> None:
     """Ends the connections of a study's storage: a server counts them."""
-    _close(study._storage)
+    close_storage(study._storage)
 
 
-def _close(storage: Any) -> None:
+def close_storage(storage: Any) -> None:
+    """Ends the connections of a storage."""
     storage.remove_session()
     getattr(storage, "_backend", storage).engine.dispose()
 

@@ -23,7 +23,7 @@ from surrogate_specimens import made_up_table
 from predictor.artefact import load
 from search.commands import exits
 from search.networks.spaces import AUDIO_1D, AUDIO_2D
-from search.studies.storage import load_study
+from search.studies.storage import close_study, load_study
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,6 @@ def test_a_study_of_a_version_that_knew_no_surrogates_goes_on(
     assert search(monkeypatch, "init", *asked) == 0
     with closing(sqlite3.connect("lab.db")) as record, record:
         record.execute("UPDATE study SET settings_json = json_remove(settings_json, '$.surrogate')")
-    record.close()
     assert search(monkeypatch, "init", *asked) == 0
     assert search(monkeypatch, "init", *asked, "--seed", "9") == exits.BAD_INPUT
     assert "has seed 1, not 9" in capsys.readouterr().err
@@ -278,8 +277,11 @@ def test_a_search_for_the_front_has_three_objectives_and_draws_it(
     assert "Pareto front of 9 networks trained to the end" in capsys.readouterr().out
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
     study = load_study("sqlite:///lab.trials.db", "search")
-    assert len(study.directions) == 3
-    assert all(len(trial.values) == 3 for trial in study.trials)
+    try:
+        assert len(study.directions) == 3
+        assert all(len(trial.values) == 3 for trial in study.trials)
+    finally:
+        close_study(study)
 
 
 def test_the_dashboard_needs_trials_and_a_free_port(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.trial import FrozenTrial  # noqa: TID253
 from search_command import search
 from study_rig import a_worker, settings
 from surrogate_specimens import made_up_table, made_up_trainings
@@ -15,8 +16,16 @@ from search.engine.encoding import params_of
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D
 from search.studies.recorded_objective import training_seed
-from search.studies.storage import load_study
+from search.studies.storage import close_study, load_study
 from search.surrogate.trainings import read_trainings, write_trainings
+
+
+def trials_of(study_name: str) -> list[FrozenTrial]:
+    study = load_study("sqlite:///lab.trials.db", study_name)
+    try:
+        return study.trials
+    finally:
+        close_study(study)
 
 
 def test_the_trainings_of_a_study_are_a_table(
@@ -44,7 +53,7 @@ def test_networks_of_a_study_are_trained_again_from_other_seeds(
         again = ["--study", "repeats", "--seed", "2", "--replicate", "search", "--algorithm", "random"]
         assert search(monkeypatch, "init", *again, *common) == 0
     assert search(monkeypatch, "worker", "--study", "repeats", "--trials", "5", *common) == 0
-    first, repeats = (load_study("sqlite:///lab.trials.db", name).trials for name in ("search", "repeats"))
+    first, repeats = (trials_of(name) for name in ("search", "repeats"))
     assert [trial.params for trial in repeats[:4]] == [trial.params for trial in first]
     assert repeats[4].params not in [trial.params for trial in first]
     assert [trial.values for trial in repeats[:4]] != [trial.values for trial in first]
@@ -65,7 +74,7 @@ def test_networks_of_a_table_are_trained_again_the_most_accurate_first(
     assert search(monkeypatch, "worker", *common, "--trials", "3") == 0
     rows = sorted(made_up_trainings().rows, key=lambda row: -row.accuracy)
     expected = [params_of(row.architecture) for row in rows[:3]]
-    assert [trial.params for trial in load_study("sqlite:///lab.trials.db", "tops").trials[:3]] == expected
+    assert [trial.params for trial in trials_of("tops")[:3]] == expected
 
 
 def test_a_table_whose_trainings_would_come_out_the_same_or_cannot_be_repeated_is_refused(
