@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def incidents(
     db: Annotated[str, typer.Option("--db", help="The database: a path or an SQLAlchemy URL.")] = "lab.db",
     campaign: Annotated[str | None, typer.Option("--campaign", help="Only those of this campaign.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="Only those of this kind, e.g. AdbLost.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only those of this kind, e.g. adb_lost.")] = None,
     session: Annotated[int | None, typer.Option("--session", help="Only those of this start of the bench.")] = None,
     last: Annotated[int | None, typer.Option("--last", min=1, help="Only so many, the newest.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
@@ -26,6 +26,7 @@ def incidents(
     from db.database import open_database
     from lab.campaign.incidents import as_plain, read_incidents
 
+    kind = None if kind is None else _kind_of_today(kind)
     with open_database(db, create=False) as database:
         found = read_incidents(database, campaign, kind=kind, session=session, last=last)
         shown = database.shown
@@ -38,6 +39,18 @@ def incidents(
         typer.echo(f"{shown}: no incident.", err=True)
         return
     _print(found)
+
+
+def _kind_of_today(kind: str) -> str:
+    """The kind that release 0.1 called by the name of an error; its old name still works, with a note on stderr."""
+    from db.older_records import incident_kind
+    from db.rows import IncidentKind
+
+    now = incident_kind(kind)
+    if kind in list(IncidentKind) or now is IncidentKind.OTHER:
+        return kind
+    typer.echo(f"note: {kind} is called {now} from release 0.2 on; the old name goes with the next release", err=True)
+    return str(now)
 
 
 def _print(found: list[ShownIncident]) -> None:

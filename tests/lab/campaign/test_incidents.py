@@ -43,7 +43,7 @@ def test_all_are_listed_campaign_by_campaign_with_what_they_cost(record: Path) -
 
 def test_filters_choose(record: Path) -> None:
     def details(*arguments: str) -> list[str]:
-        plain = json.loads(ask("--db", str(record), "--json", *arguments).output)
+        plain = json.loads(ask("--db", str(record), "--json", *arguments).stdout)
         assert all(one["simulated"] for one in plain["incidents"])
         return [one["detail"] for one in plain["incidents"]]
 
@@ -52,6 +52,7 @@ def test_filters_choose(record: Path) -> None:
     assert details("--last", "1") == ["USB was lost once more"]
     assert details("--session", "1") == ["USB was lost in first"]
     assert len(details("--kind", "usb_lost")) == 3
+    assert len(details("--kind", "UsbLost")) == 3
 
 
 @pytest.mark.parametrize("arguments", [["--campaign", "third"], ["--kind", "Nothing"], ["--session", "99"]])
