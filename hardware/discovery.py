@@ -1,6 +1,6 @@
 """Looks for meters, serial ports and phones on this computer: for `lab init`, which writes a profile, and `lab doctor`.
 
-Each finder imports what it needs when it is called: the doctor must be able to say that a package is missing.
+Each look imports what it needs when it is called: the doctor must be able to say that a package is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Discovery:
 
 
 def real_discovery() -> Discovery:
-    """The finders of this computer's hardware. The one of phones starts the adb server if there is none."""
+    """How to look on this computer. Looking for phones starts the adb server if there is none."""
     return Discovery(_meters, _serial_ports, _phones)
 
 

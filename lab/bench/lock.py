@@ -76,7 +76,7 @@ def locks_folder() -> Path:
     return Path(os.environ.get("LAB_LOCKS") or "/tmp/energy-lab-locks")
 
 
-def device_names(profile: BenchProfile, finders: Discovery) -> list[str]:
+def device_names(profile: BenchProfile, discovery: Discovery) -> list[str]:
     """The devices to be locked, by what is listed: asking a meter itself for its name would be too late.
 
     Every process has a simulated bench of its own, so of one only those devices are locked that its profile names.
@@ -89,8 +89,10 @@ def device_names(profile: BenchProfile, finders: Discovery) -> list[str]:
     if profile.meter.kind == "lvpm":
         meters = [os.path.realpath(profile.meter.port or "/dev/ttyACM0")]
     elif not meters:
-        meters = list(finders.meters())
-    return [f"meter-{serial}" for serial in meters] + [f"phone-{serial}" for serial in phones or list(finders.phones())]
+        meters = list(discovery.meters())
+    return [f"meter-{serial}" for serial in meters] + [
+        f"phone-{serial}" for serial in phones or list(discovery.phones())
+    ]
 
 
 @contextmanager

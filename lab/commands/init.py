@@ -29,8 +29,8 @@ def init(
     from lab.profile.profile import profiles_folder
     from lab.profile.setup import SetupRequest, set_up_bench
 
-    wishes = SetupRequest(lock.value, meter_serial, phone_serial, force)
-    written = set_up_bench(profiles_folder(), wishes, real_discovery())
+    request = SetupRequest(lock.value, meter_serial, phone_serial, force)
+    written = set_up_bench(profiles_folder(), request, real_discovery())
     for note in written.notes:
         typer.echo(note, err=True)
     typer.echo(f"{written.meter.shown}, phone {written.phone or 'not named'}, lock {lock.value}", err=True)

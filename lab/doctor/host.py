@@ -60,13 +60,13 @@ class Probes:
     """How to reach what is looked at.
 
     Attributes:
-        finders: of meters, serial ports and phones.
+        discovery: of meters, serial ports and phones.
         has_libusb: whether pyusb finds a libusb library.
         open_bench: as `hardware.bench.open_bench`.
         rules_folders: where udev reads rules.
     """
 
-    finders: Discovery
+    discovery: Discovery
     has_libusb: Callable[[], bool]
     open_bench: Callable[[BenchSettings], AbstractContextManager[Bench]]
     rules_folders: Sequence[Path]
@@ -106,8 +106,8 @@ def examine(what: DoctorRequest, probes: Probes) -> list[Check]:
         checks += [Check(name, "skipped", _OWN_DEVICES) for name in names]
         return [*checks, *_bench(profile, what.passthrough, probes)]
     devices = [
-        attempt("meter", partial(_meter, profile, probes.finders)),
-        attempt("adb server and phone", partial(_phone, profile, probes.finders)),
+        attempt("meter", partial(_meter, profile, probes.discovery)),
+        attempt("adb server and phone", partial(_phone, profile, probes.discovery)),
     ]
     checks += [attempt("libusb", partial(_libusb, probes)), attempt("udev rule", partial(_rule, probes)), *devices]
     if any(check.outcome == "fail" for check in devices):
@@ -191,10 +191,10 @@ def _rule(probes: Probes) -> Check:
     return Check("udev rule", "ok", str(there[0]))
 
 
-def _meter(profile: BenchProfile, finders: Discovery) -> Check:
+def _meter(profile: BenchProfile, discovery: Discovery) -> Check:
     if profile.meter.kind == "lvpm":
-        return _port(profile, finders)
-    serials, wanted = list(finders.meters()), profile.meter.serial
+        return _port(profile, discovery)
+    serials, wanted = list(discovery.meters()), profile.meter.serial
     seen = ", ".join(serials) or "none"
     if wanted is not None and wanted not in serials:
         fix = "Check its cable and power, or [meter] serial in the profile."
@@ -207,8 +207,8 @@ def _meter(profile: BenchProfile, finders: Discovery) -> Check:
     return Check("meter", "ok", f"plugged in: {seen}")
 
 
-def _port(profile: BenchProfile, finders: Discovery) -> Check:
-    ports = [port.device for port in finders.ports()]
+def _port(profile: BenchProfile, discovery: Discovery) -> Check:
+    ports = [port.device for port in discovery.ports()]
     # Without a port in the profile the driver takes the first CDC ACM port.
     wanted = profile.meter.port or "/dev/ttyACM0"
     if wanted not in ports and not Path(wanted).exists():
@@ -219,9 +219,9 @@ def _port(profile: BenchProfile, finders: Discovery) -> Check:
     return Check("meter", "ok", f"serial port {wanted}")
 
 
-def _phone(profile: BenchProfile, finders: Discovery) -> Check:
+def _phone(profile: BenchProfile, discovery: Discovery) -> Check:
     name, wanted = "adb server and phone", profile.phone.serial
-    states = dict(finders.phones())
+    states = dict(discovery.phones())
     seen = ", ".join(f"{serial} ({state})" for serial, state in sorted(states.items())) or "none"
     if wanted is None and len(states) > 1:
         fix = f'Name one in the profile: [phone] serial = "{sorted(states)[0]}".'
@@ -244,7 +244,7 @@ def _bench(profile: BenchProfile, passthrough: bool, probes: Probes) -> list[Che
     from lab.doctor.bench import bench_checks
 
     try:
-        with locked(device_names(profile, probes.finders), "lab doctor"):
+        with locked(device_names(profile, probes.discovery), "lab doctor"):
             return bench_checks(profile, passthrough, probes.open_bench)
     except BenchLocked as error:
         return [Check("bench", "skipped", f"{error} The bench is left alone.", error.hint)]

@@ -1,6 +1,6 @@
 """Writes the profile of the bench that is plugged in: looks for meters and phones, chooses, writes bench.toml.
 
-`lab init` is this with the finders of the real hardware; what it writes is what `lab.profile` loads when no
+`lab init` is this with the discovery of the real hardware; what it writes is what `lab.profile` loads when no
 profile is named.
 """
 
@@ -78,12 +78,12 @@ class WrittenProfile:
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
-def set_up_bench(folder: Path, wishes: SetupRequest, finders: Discovery) -> WrittenProfile:
+def set_up_bench(folder: Path, request: SetupRequest, discovery: Discovery) -> WrittenProfile:
     """Write the profile of what is plugged in.
 
     Args:
         folder: of the user's profiles; made if there is none.
-        wishes: which devices if there are several, the clock lock, whether to replace a profile.
+        request: which devices if there are several, the clock lock, whether to replace a profile.
 
     Raises:
         ProfileInTheWay: there is a profile and `force` is not set, or the folder cannot be written.
@@ -91,30 +91,30 @@ def set_up_bench(folder: Path, wishes: SetupRequest, finders: Discovery) -> Writ
         SeveralFound: a choice is to be made.
     """
     path = folder / f"{DEFAULT_NAME}.toml"
-    if path.exists() and not wishes.force:
+    if path.exists() and not request.force:
         raise ProfileInTheWay(
             f"There is a bench profile already: {path}.", "Edit it, or replace it with `lab init --force`."
         )
-    meter = _meter(wishes, finders)
-    phone, notes = _phone(wishes, finders)
-    text = profile_text(meter, phone, wishes.lock)
+    meter = _meter(request, discovery)
+    phone, notes = _phone(request, discovery)
+    text = profile_text(meter, phone, request.lock)
     parse_profile(text, str(path))
     _write(path, text)
     return WrittenProfile(path, meter, phone, notes)
 
 
-def _meter(wishes: SetupRequest, finders: Discovery) -> FoundMeter:
+def _meter(request: SetupRequest, discovery: Discovery) -> FoundMeter:
     looked = ["a Monsoon on USB (2ab9:0001)", "a serial port that calls itself Monsoon"]
-    ports = list(finders.ports())
+    ports = list(discovery.ports())
     found = [FoundMeter("lvpm", port.serial, port.device) for port in ports if port.is_monsoon]
     try:
-        found += [FoundMeter("hvpm", serial, None) for serial in finders.meters()]
+        found += [FoundMeter("hvpm", serial, None) for serial in discovery.meters()]
     except HardwareError as error:
         looked[0] += f": {error.evidence}; {error.hint}"
-    if wishes.meter is not None:
+    if request.meter is not None:
         # A port that does not say what it is counts once a user says so.
         named = [FoundMeter("lvpm", port.serial, port.device) for port in ports if not port.is_monsoon]
-        matching = [meter for meter in (*found, *named) if wishes.meter in (meter.serial, meter.port)]
+        matching = [meter for meter in (*found, *named) if request.meter in (meter.serial, meter.port)]
         if len(matching) == 1:
             return matching[0]
     elif len(found) == 1:
@@ -124,7 +124,7 @@ def _meter(wishes: SetupRequest, finders: Discovery) -> FoundMeter:
             f"Several meters are plugged in: {', '.join(meter.shown for meter in found)}.",
             f"Choose one, e.g. `lab init --meter-serial {found[0].serial or found[0].port}`.",
         )
-    raise _no_meter(wishes.meter, found, looked, ports)
+    raise _no_meter(request.meter, found, looked, ports)
 
 
 def _no_meter(
@@ -141,16 +141,16 @@ def _no_meter(
     )
 
 
-def _phone(wishes: SetupRequest, finders: Discovery) -> tuple[str | None, tuple[str, ...]]:
+def _phone(request: SetupRequest, discovery: Discovery) -> tuple[str | None, tuple[str, ...]]:
     """The phone's serial number and notes; None for a phone that is still off: the meter is what will feed it."""
     try:
-        states = dict(finders.phones())
+        states = dict(discovery.phones())
     except HardwareError as error:
-        return wishes.phone, (f"Phones could not be looked for: {error.evidence}. {error.hint}",)
-    if wishes.phone is not None and wishes.phone not in states:
+        return request.phone, (f"Phones could not be looked for: {error.evidence}. {error.hint}",)
+    if request.phone is not None and request.phone not in states:
         seen = ", ".join(sorted(states)) or "none"
-        return wishes.phone, (f"Phone {wishes.phone} is not connected now (connected: {seen}).",)
-    if wishes.phone is None and len(states) > 1:
+        return request.phone, (f"Phone {request.phone} is not connected now (connected: {seen}).",)
+    if request.phone is None and len(states) > 1:
         listed = ", ".join(f"{serial} ({state})" for serial, state in sorted(states.items()))
         raise SeveralFound(
             f"Several phones are connected: {listed}.",
@@ -158,7 +158,7 @@ def _phone(wishes: SetupRequest, finders: Discovery) -> tuple[str | None, tuple[
         )
     if not states:
         return None, ("No phone is connected yet; the profile takes the one that is when measuring.",)
-    serial = wishes.phone or next(iter(states))
+    serial = request.phone or next(iter(states))
     if states[serial] == "device":
         return serial, ()
     return serial, (f"Phone {serial} is {states[serial]}: unlock it and accept this computer's key.",)

@@ -62,7 +62,7 @@ def profile(text: str = "") -> BenchProfile:
     return parse_profile(f'name = "b"\n{text}', "test")
 
 
-def finders(meters: list[str], phones: dict[str, str]) -> Discovery:
+def discovery(meters: list[str], phones: dict[str, str]) -> Discovery:
     return Discovery(lambda: meters, list, lambda: phones)
 
 
@@ -156,14 +156,14 @@ def test_two_names_that_look_alike_are_two_locks() -> None:
 
 
 def test_the_devices_are_those_of_the_profile_or_all_that_are_found() -> None:
-    found = finders(["26511"], {"98AY": "device"})
+    found = discovery(["26511"], {"98AY": "device"})
     assert device_names(profile(), found) == ["meter-26511", "phone-98AY"]
     named = profile('[meter]\nserial = "1"\n[phone]\nserial = "2"\n')
     assert device_names(named, found) == ["meter-1", "phone-2"]
 
 
 def test_a_simulated_bench_locks_only_what_its_profile_names() -> None:
-    found = finders(["26511"], {"98AY": "device"})
+    found = discovery(["26511"], {"98AY": "device"})
     assert device_names(profile("[simulated]\n"), found) == []
     named = profile('[meter]\nserial = "26511"\n[phone]\nserial = "98SIM4XL01"\n[simulated]\n')
     assert device_names(named, found) == ["simulated-meter-26511", "simulated-phone-98SIM4XL01"]

@@ -1,4 +1,4 @@
-"""Who is blamed when the phone restarts in a window, and what becomes of it the second time."""
+"""Which model is held responsible when the phone restarts in a window, and what becomes of it the second time."""
 
 from __future__ import annotations
 

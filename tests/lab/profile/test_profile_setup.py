@@ -36,8 +36,8 @@ def plugged_in(
     return Discovery(lambda: meters, lambda: ports, lambda: phones or {})
 
 
-def set_up(finders: Discovery, **wishes: object) -> tuple[WrittenProfile, BenchProfile]:
-    written = set_up_bench(profiles_folder(), SetupRequest(**wishes), finders)  # type: ignore[arg-type]
+def set_up(discovery: Discovery, **request: object) -> tuple[WrittenProfile, BenchProfile]:
+    written = set_up_bench(profiles_folder(), SetupRequest(**request), discovery)  # type: ignore[arg-type]
     return written, load_profile()
 
 
@@ -87,8 +87,8 @@ def test_several_meters_are_listed_with_the_option_that_chooses_and_nothing_is_w
 
 
 def test_an_option_chooses_among_several_meters_and_phones() -> None:
-    finders = plugged_in(["26511", "26777"], phones={"98AY": "device", "99BZ": "device"})
-    _, profile = set_up(finders, meter="26777", phone="99BZ")
+    discovery = plugged_in(["26511", "26777"], phones={"98AY": "device", "99BZ": "device"})
+    _, profile = set_up(discovery, meter="26777", phone="99BZ")
     assert (profile.meter.serial, profile.phone.serial) == ("26777", "99BZ")
 
 
