@@ -66,6 +66,11 @@ class Companions:
                 process.terminate()
             self._join()
 
+    @property
+    def exit_codes(self) -> tuple[int, ...]:
+        """Of those that have ended, as the processes gave them: 0 is well, below 0 a signal."""
+        return tuple(process.exitcode for process in self._processes if process.exitcode is not None)
+
     def interrupt(self) -> None:
         """Sends each the signal of Ctrl-C."""
         for process in self._processes:

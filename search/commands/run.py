@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from search.commands.exits import INTERRUPTED, errors_explained
+from search.commands.exits import DEFECT, INTERRUPTED, errors_explained
 from search.commands.options import (
     DEFAULT_ALGORITHM,
     DEFAULT_PREDICTOR,
@@ -91,6 +91,7 @@ def run(
             if interrupted:
                 companions.interrupt()
         _report(handle, interrupted)
+        _report_companions(companions)
 
 
 def init(
@@ -190,6 +191,14 @@ def _report(handle: StudyHandle, interrupted: bool) -> None:
     typer.echo(f"next: search show NUMBER --study {quote(handle.row.name)} --db {quote(handle.db.shown)}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _report_companions(companions: Companions) -> None:
+    """Ends with the exit code of a worker that failed beside this one: what it was at is taken up by the next start."""
+    failed = [code for code in companions.exit_codes if code not in (0, INTERRUPTED)]
+    if failed:
+        say(f"{len(failed)} of the other workers did not end well; the same command takes up what they were at")
+        raise typer.Exit(max(code if code > 0 else DEFECT for code in failed))
 
 
 @contextmanager
