@@ -36,6 +36,7 @@ from db.database import Database, open_database
 from db.errors import DatabaseLocked, DbError, DiskFull
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
+from db.rows import CampaignSource
 from db.schema import EnergyTable, TaskTable, VisitTable, WindowTable
 from hardware.errors import HardwareError
 from hardware.sim.constants import pixel4xl
@@ -199,7 +200,7 @@ def until_done(place: Path, faults: Sequence[str], seed: int, n_killed: int = 0)
     plain = parse_profile(_PROFILE.format(seed=seed, truth=place / "truth.jsonl"), "faults")
     struck = place / "struck.txt"
     tasks = (*canary_tasks(1), *sampled_tasks(N_MODELS, seed, 0.0))
-    plan = CampaignPlan("faults", "sampled", "audio2d", seed, tasks, {})
+    plan = CampaignPlan("faults", CampaignSource.SAMPLED, {"space": "audio2d"}, seed, tasks, {})
     restored = True
     with one_bench(struck) as benches:
         for _ in range(MOST_STARTS):

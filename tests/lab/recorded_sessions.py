@@ -18,6 +18,7 @@ import pytest
 
 import lab.campaign.campaign
 from db.database import open_database
+from db.rows import CampaignSource
 from hardware.errors import HardwareError
 from hardware.sim.simulated_bench import SimulatedBench
 from lab.campaign.campaign import CampaignPlan, measure
@@ -58,7 +59,7 @@ def profile(name: str) -> BenchProfile:
 def plan(name: str) -> CampaignPlan:
     n = 4 if name == "hvpm" else 2
     tasks = (*sampled_tasks(n, 1, 0.0), *canary_tasks(int(name == "hvpm")))
-    return CampaignPlan(f"recorded {name}", "sampled", "audio2d", 1, tasks, {})
+    return CampaignPlan(f"recorded {name}", CampaignSource.SAMPLED, {"space": "audio2d"}, 1, tasks, {})
 
 
 def record(name: str, file: Path, folder: Path) -> None:

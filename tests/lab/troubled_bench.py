@@ -15,6 +15,7 @@ import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
 from db.queries import incidents, list_campaigns, progress
 from db.results import ResultRow, result_rows
+from db.rows import CampaignSource
 from db.schema import WindowTable
 from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench
@@ -46,7 +47,9 @@ def profile() -> BenchProfile:
 
 
 def plan(n: int = 3) -> CampaignPlan:
-    return CampaignPlan("troubled", "sampled", "audio2d", 1, tuple(sampled_tasks(n, 1, 0.0)), {})
+    return CampaignPlan(
+        "troubled", CampaignSource.SAMPLED, {"space": "audio2d"}, 1, tuple(sampled_tasks(n, 1, 0.0)), {}
+    )
 
 
 @dataclass

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from db.database import open_database
 from db.queries import list_campaigns
+from db.rows import CampaignSource
 from hardware.clock import RealClock
 from lab.campaign.campaign import CampaignPlan, measure
 from lab.campaign.tasks import canary_tasks, sampled_tasks
@@ -44,7 +45,9 @@ seed = 5
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished campaign of two windows."""
     folder = tmp_path_factory.mktemp("audited")
-    plan = CampaignPlan("audited", "sampled", "audio2d", 5, (*canary_tasks(1), *sampled_tasks(6, 5, 0.0)), {})
+    plan = CampaignPlan(
+        "audited", CampaignSource.SAMPLED, {"space": "audio2d"}, 5, (*canary_tasks(1), *sampled_tasks(6, 5, 0.0)), {}
+    )
     with open_database(folder / "lab.db") as db:
         measure(db, parse_profile(_PROFILE, "audited"), plan)
     return folder

@@ -48,7 +48,7 @@ def test_the_same_method_derives_the_same_energies_bit_for_bit(measured: Databas
     assert all(window.simulated for window in done)
     assert changes(measured) == AnalysisChanges(N_VISITS, (), {})
     after = list(result_rows(measured))
-    assert [row | {"analysis_version": 1} for row in after] == before
+    assert [replace(row, analysis_version=1) for row in after] == before
     assert list(result_rows(measured.seen_by(1))) == before
 
 

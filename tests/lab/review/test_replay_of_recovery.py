@@ -10,6 +10,7 @@ from recorded_sessions import plan, profile
 
 import hardware.bench
 from db.database import open_database
+from db.rows import CampaignSource
 from hardware.tape.container import Record, read_records
 from lab.campaign.campaign import CampaignPlan, measure
 from lab.campaign.tasks import canary_tasks, sampled_tasks
@@ -24,7 +25,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the recordings of two starts of a campaign; in the first the adb server and the meter go."""
     folder = tmp_path_factory.mktemp("recorded")
     bench = profile("hvpm").with_faults(FAULTS, 1)
-    more = CampaignPlan(plan("hvpm").name, "sampled", "audio2d", 1, (*sampled_tasks(6, 1, 0.0), *canary_tasks(1)), {})
+    more = CampaignPlan(
+        plan("hvpm").name,
+        CampaignSource.SAMPLED,
+        {"space": "audio2d"},
+        1,
+        (*sampled_tasks(6, 1, 0.0), *canary_tasks(1)),
+        {},
+    )
     with open_database(folder / "lab.db") as db:
         measure(db, bench, plan("hvpm"), record=folder / "first.labrec")
         measure(db, bench, more, record=folder / "second.labrec")
