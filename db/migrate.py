@@ -41,8 +41,8 @@ def is_up_to_date(connection: Connection, shown: str, create: bool) -> bool:
     return False
 
 
-def bring_up_to_date(connection: Connection) -> None:
-    """Run all missing migrations in the transaction of `connection`."""
+def bring_up_to_date(connection: Connection, revision: str = "head") -> None:
+    """Run the missing migrations, up to a revision, in the transaction of `connection`."""
     from alembic import command
     from alembic.config import Config
 
@@ -50,7 +50,7 @@ def bring_up_to_date(connection: Connection) -> None:
     config.set_main_option("script_location", _scripts())
     config.set_main_option("path_separator", "os")
     before = _n_orphans(connection)
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     if _n_orphans(connection) > before:
         what = "migrating it would leave rows that refer to rows that are not there"
         raise ForeignFile(f"the database is damaged: {what}", "copy it again from a backup; nothing was changed")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from db.rows import CampaignSource, FailureKind, IncidentKind, SessionEnd
+from db.rows import TRUSTED_OUTCOMES, CampaignSource, FailureKind, IncidentKind, SessionEnd
 
 _INCIDENT_KINDS = {
     "UsbLost": IncidentKind.USB_LOST,
@@ -78,7 +78,7 @@ def incident_action(action: str) -> str:
 
 def failure_kind(outcome: str, reason: str | None) -> FailureKind | None:
     """Why a visit is no result, from the words before the colon of its reason."""
-    if outcome in ("accepted", "marginal"):
+    if outcome in TRUSTED_OUTCOMES:
         return None
     word = (reason or "").partition(":")[0]
     if outcome == "model_failed":

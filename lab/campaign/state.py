@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from db.database import Database
 from db.queries import canary_points, crashed_models
-from db.rows import CampaignRow
+from db.rows import TRUSTED_OUTCOMES, CampaignRow
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def state_of(db: Database, campaign: CampaignRow) -> CampaignState:
     """What the record knows of a campaign now."""
     latencies_ms = defaultdict[int, list[float]](list)
     for point in canary_points(db, campaign.campaign_id):
-        if point.window_state == "done" and point.outcome in ("accepted", "marginal"):
+        if point.window_state == "done" and point.outcome in TRUSTED_OUTCOMES:
             latencies_ms[point.ordinal].append(point.latency_ms)
     known = {canary: tuple(known_ms) for canary, known_ms in latencies_ms.items()}
     return CampaignState(known, tuple(crashed_models(db, campaign.campaign_id)))

@@ -12,9 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from db_specimens import a_campaign
@@ -239,10 +237,7 @@ def test_an_exception_inside_a_transaction_undoes_it(db: Database) -> None:
 def of_release_0_1(path: Path, *statements: str) -> Path:
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as tx:
-        config = Config(attributes={"connection": tx})
-        config.set_main_option("script_location", str(migrate.MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0005")
+        migrate.bring_up_to_date(tx, "0005")
         for statement in statements:
             tx.exec_driver_sql(statement)
     engine.dispose()

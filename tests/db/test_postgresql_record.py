@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from db_specimens import a_campaign
 from sqlalchemy.engine import make_url
 
 from db.campaigns import ensure_campaign
 from db.database import open_database
-from db.migrate import MIGRATIONS
+from db.migrate import bring_up_to_date
 from db.queries import list_campaigns
 from db.rows import CampaignSource
 
@@ -19,10 +17,7 @@ def test_a_record_of_release_0_1_is_migrated_and_a_new_one_is_made(server: str) 
     address = make_url(server).set(database="record")
     engine = sa.create_engine(address)
     with engine.begin() as tx:
-        config = Config(attributes={"connection": tx})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0005")
+        bring_up_to_date(tx, "0005")
         tx.execute(
             sa.text(
                 "INSERT INTO campaign (name, created_utc, seed, source, source_detail, simulated, config_json) "

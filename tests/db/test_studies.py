@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from db.database import Database, open_database
 from db.errors import CampaignMismatch, DbError, RecordRefused, StudyMismatch, StudyUnknown
-from db.migrate import MIGRATIONS
+from db.migrate import bring_up_to_date
 from db.rows import ArchitectureSpec, ModelSpec, StudySpec, TrialSpec
 from db.studies import best_trials, check_same_settings, ensure_study, find_study, list_trials, record_trial
 
@@ -112,10 +110,7 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(tmp_path: Path
     path = tmp_path / "lab.db"
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as tx:
-        config = Config(attributes={"connection": tx})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
+        bring_up_to_date(tx, "0001")
         tx.execute(sa.text("INSERT INTO meter VALUES (1, 'HVPM', '1', '36', 1)"))
     engine.dispose()
     with open_database(path) as database:
