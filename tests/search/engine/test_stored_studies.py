@@ -12,6 +12,7 @@ from optuna.storages import RDBStorage  # noqa: TID253
 from search.engine.algorithms import build_sampler
 from search.engine.record import TrialCosts, best_trained
 from search.engine.stopping.curve_stop import CurveStop
+from search.studies.storage import close_storage
 
 
 def rule() -> CurveStop:
@@ -33,10 +34,10 @@ def test_a_study_in_a_file_goes_on_in_another_process_as_in_memory(name: str, tm
             load_if_exists=True,
         )
         run_trials(stored, SMALL, objective, 6, rule())
-        storage.remove_session()
-        storage.engine.dispose()
+        close_storage(storage)
     assert proposals(stored, SMALL) == proposals(uninterrupted, SMALL)
     assert [trial.values for trial in stored.trials] == [trial.values for trial in uninterrupted.trials]
     best = best_trained(stored)
+    close_storage(storage)
     assert best is not None
     assert TrialCosts.read(best).architecture_hash == SMALL.architecture(best.params).architecture_hash

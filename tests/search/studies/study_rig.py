@@ -30,7 +30,7 @@ from search.studies.clock import StudyClock
 from search.studies.loop import Worker
 from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
-from search.studies.storage import create_study
+from search.studies.storage import close_study, create_study
 from search.tflite.random_constants import draw_constants
 from search.tflite.writer import serialize
 from search.training.recipe import TrainingRecipe
@@ -93,12 +93,15 @@ def a_worker(folder: Path, predictor: Path, chosen: StudySettings, trainer: Trai
     with open_database(folder / "lab.db") as db:
         spec = StudySpec(name="s", created_utc=NOW, settings=chosen.to_plain(), simulated=True, synthetic=True)
         study = create_study(f"sqlite:///{folder / 'lab.trials.db'}", "s", chosen)
-        encoding = Encoding(AUDIO_2D, chosen.options)
-        costs = PredictedCosts(load(predictor).predictor, PAPER_B)
-        study.sampler = build_sampler(chosen.algorithm, Settings(encoding, chosen.seed, costs.penalties))
-        yield Worker(
-            study=study, settings=chosen, study_id=ensure_study(db, spec).study_id, db=db,
-            files_dir=folder / "networks", costs=costs,
-            rule=build_stop_rule(chosen.stopping, chosen.seed), clock=StudyClock(lambda: NOW, lambda: 0.0),
-            train=trainer or partial(quick_trainer, n_evaluations=chosen.recipe.n_evaluations),
-        )  # fmt: skip
+        try:
+            encoding = Encoding(AUDIO_2D, chosen.options)
+            costs = PredictedCosts(load(predictor).predictor, PAPER_B)
+            study.sampler = build_sampler(chosen.algorithm, Settings(encoding, chosen.seed, costs.penalties))
+            yield Worker(
+                study=study, settings=chosen, study_id=ensure_study(db, spec).study_id, db=db,
+                files_dir=folder / "networks", costs=costs,
+                rule=build_stop_rule(chosen.stopping, chosen.seed), clock=StudyClock(lambda: NOW, lambda: 0.0),
+                train=trainer or partial(quick_trainer, n_evaluations=chosen.recipe.n_evaluations),
+            )  # fmt: skip
+        finally:
+            close_study(study)
