@@ -51,13 +51,15 @@ def add_tasks(db: Database, campaign_id: int, specs: Sequence[TaskSpec]) -> int:
         CampaignMismatch: a stored task is about another architecture or, without one, another file.
         RecordRefused: a parameter of an architecture has the name of a result column.
     """
-    architectures = {spec.architecture.hash: spec.architecture for spec in specs if spec.architecture}
+    architectures = {
+        each.hash: each for spec in specs for each in (spec.architecture, spec.recognised) if each is not None
+    }
     for architecture in architectures.values():
         _check_params(architecture)
     with db.write() as tx:
         architecture_ids = store_architectures(tx, architectures)
         models = [
-            (spec.model, architecture_ids[spec.architecture.hash] if spec.architecture else None)
+            (spec.model, architecture_ids[held.hash] if (held := spec.architecture or spec.recognised) else None)
             for spec in specs
             if spec.model
         ]
@@ -73,7 +75,7 @@ def add_tasks(db: Database, campaign_id: int, specs: Sequence[TaskSpec]) -> int:
             stored[spec.role, spec.ordinal] = about
             row: dict[str, Any] = {"campaign_id": campaign_id, "state": "pending", "n_attempts": 0}
             row |= {"architecture_id": about[0], "model_file_id": about[1]}
-            new.append(row | fields_of(spec, "architecture", "model"))
+            new.append(row | fields_of(spec, "architecture", "model", "recognised"))
         if new:
             tx.execute(insert(TaskTable), new)
     return len(new)

@@ -34,7 +34,8 @@ class ResultRow:
 
     Attributes:
         started_utc_s: by the phone's own clock, in Unix seconds.
-        arch_hash, arch_space, arch_text, flops, n_params: None for a model file without an architecture.
+        arch_hash, arch_space, arch_text, n_params: None for a user's own model file.
+        flops: of one inference; None for such a file whose graph does not tell.
         params: of the architecture, by name.
     """
 
@@ -117,7 +118,7 @@ _COLUMNS: dict[str, Any] = {
     "arch_hash": ArchitectureTable.hash,
     "arch_space": ArchitectureTable.space,
     "arch_text": ArchitectureTable.text,
-    "flops": ArchitectureTable.flops,
+    "flops": func.coalesce(ArchitectureTable.flops, ModelFileTable.flops),
     "n_params": ArchitectureTable.n_params,
     "outcome": func.coalesce(VerdictTable.outcome, VisitTable.outcome),
     "started_utc_s": VisitTable.started_utc_s,

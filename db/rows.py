@@ -95,15 +95,17 @@ SOURCE_KEYS: Mapping[CampaignSource, Mapping[str, type]] = {
     CampaignSource.STUDY: {"study": str, "top": int},
 }
 """What `CampaignSpec.source_of` holds, by source."""
+_OPTIONAL_KEYS: Mapping[CampaignSource, Mapping[str, type]] = {CampaignSource.MODELS: {"files": list}}
 
 
 def is_source_of(source: CampaignSource, source_of: object) -> bool:
     """Whether a value is what belongs to a source: a mapping with its keys, each of its type."""
     wanted = SOURCE_KEYS[source]
+    known = {**wanted, **_OPTIONAL_KEYS.get(source, {})}
     return (
         isinstance(source_of, Mapping)
-        and source_of.keys() == wanted.keys()
-        and all(isinstance(source_of[name], kind) for name, kind in wanted.items())
+        and wanted.keys() <= source_of.keys() <= known.keys()
+        and all(isinstance(source_of[name], kind) for name, kind in known.items() if name in source_of)
     )
 
 
@@ -116,7 +118,7 @@ class CampaignSpec:
     """A campaign: where its models come from, and whether its bench is simulated.
 
     `source_of` says the rest of the source: {"space"} of a sampled campaign, {"path"} of a listed one, {"folder"} of
-    model files, {"study", "top"} of finalists.
+    model files (and {"files"}, where some were named one by one), {"study", "top"} of finalists.
     """
 
     name: str
@@ -149,22 +151,34 @@ class ArchitectureSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A model file by the SHA-256 (hex) of its bytes."""
+    """A model file by the SHA-256 (hex) of its bytes.
+
+    Attributes:
+        flops: of one inference, counted in the file's own graph; None where it was not counted, or does not tell.
+    """
 
     sha256: str
     size_bytes: int
     name: str
+    flops: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """A model to measure `n_wanted` times; `ordinal` is its place among the tasks of its role."""
+    """A model to measure `n_wanted` times; `ordinal` is its place among the tasks of its role.
+
+    Attributes:
+        architecture: that a file is built of.
+        model: the file; without an architecture, it is what the task is about.
+        recognised: the architecture that such a file was found to hold.
+    """
 
     role: TaskRole
     ordinal: int
     n_wanted: int
     architecture: ArchitectureSpec | None = None
     model: ModelSpec | None = None
+    recognised: ArchitectureSpec | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

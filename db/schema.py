@@ -28,7 +28,7 @@ from db.rows import (
     WindowState,
 )
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -140,13 +140,18 @@ class ModelFileTable(Base):
     """A model file by its hash."""
 
     __tablename__ = "model_file"
-    __table_args__ = (sha256_length("sha256"), CheckConstraint("size_bytes > 0", name="not_empty"))
+    __table_args__ = (
+        sha256_length("sha256"),
+        CheckConstraint("size_bytes > 0", name="not_empty"),
+        *not_negative("flops"),
+    )
 
     id: Mapped[Id]
     sha256: Mapped[Sha256] = mapped_column(unique=True)
     architecture_id: Mapped[int | None] = mapped_column(ForeignKey("architecture.id"))
     size_bytes: Mapped[Big]
     name: Mapped[Name]
+    flops: Mapped[Big | None]
 
 
 class TaskTable(Base):

@@ -43,12 +43,14 @@ def register(to: typer.Typer) -> None:
     from lab.commands.predict import predict
     from lab.commands.reanalyse import reanalyse
     from lab.commands.replay import replay
+    from lab.commands.show import show
     from lab.commands.status import status
     from lab.commands.suggest_next import suggest_next
 
     for command in (
         measure,
         status,
+        show,
         incidents,
         audit,
         export,

@@ -38,6 +38,14 @@ class Thermal(_Frozen):
     reference_c: float
 
 
+class Arithmetic(_Frozen):
+    """What a multiplication costs in an arithmetic, relative to int8."""
+
+    gemm_time: float
+    depthwise_time: float
+    mac_energy: float
+
+
 class Cost(_Frozen):
     """Time and power of operators, fitted to published figures."""
 
@@ -53,6 +61,7 @@ class Cost(_Frozen):
     mac_pj: float
     output_pj: float
     spill_pj_per_byte: float
+    arithmetic: dict[str, Arithmetic]
 
 
 class KernelTable(_Frozen):

@@ -114,5 +114,6 @@ class WindowJudge:
             if visit.outcome in TRUSTED_OUTCOMES and visit.energy is not None:
                 energies.append(visit.energy)
             failure = visit.reason if visit.outcome == "model_failed" else None
-            updates[task.task_id] = decide(task, energies, noise, precision, failure)
+            rejected = visit.reason if visit.outcome == "rejected" else None
+            updates[task.task_id] = decide(task, energies, noise, precision, failure, rejected)
         return updates

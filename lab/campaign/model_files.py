@@ -1,11 +1,10 @@
-"""The model files of a campaign: built ahead of the bench by a worker process, or a user's own."""
+"""The model files of a campaign that are built: ahead of the bench, by a worker process."""
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,54 +120,3 @@ def listed_architectures(path: Path) -> list[Architecture]:
             "Take it off the list; `lab build --baselines --out DIR`, then `lab measure --models DIR` measures it.",
         )
     return architectures
-
-
-def own_models(folder: Path) -> list[ReadyModel]:
-    """A user's .tflite files, by name.
-
-    Raises:
-        ModelsError: no folder, no files, or files that are not .tflite models; all are named.
-    """
-    if not folder.is_dir():
-        raise ModelsError(f"{folder} is not a folder.", "Give the folder that holds your .tflite files.")
-    paths = sorted(folder.glob("*.tflite"))
-    if not paths:
-        raise ModelsError(f"There is no .tflite file in {folder}.", "Give the folder that holds your .tflite files.")
-    models, wrong = list[ReadyModel](), list[str]()
-    for path in paths:
-        try:
-            models.append(_read_model(path))
-        except (OSError, ValueError) as error:
-            wrong.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
-    if wrong:
-        raise ModelsError(
-            "These files cannot be measured:\n  " + "\n  ".join(wrong),
-            "Move them out of the folder or convert them again, then run the same command.",
-        )
-    return _without_twins(models)
-
-
-def model_of(path: Path) -> ReadyModel:
-    """One .tflite file.
-
-    Raises:
-        ModelsError: it cannot be read, or is no .tflite model.
-    """
-    try:
-        return _read_model(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ModelsError(f"{path} cannot be measured: {reason}.", "Copy it there again, or leave it out.") from error
-
-
-def _read_model(path: Path) -> ReadyModel:
-    content = path.read_bytes()
-    if content[4:8] != b"TFL3":
-        raise ValueError("not a TensorFlow Lite model")
-    digest = hashlib.sha256(content).hexdigest()
-    return ReadyModel(ModelSpec(sha256=digest, size_bytes=len(content), name=path.name), path)
-
-
-def _without_twins(models: Sequence[ReadyModel]) -> list[ReadyModel]:
-    """One of each content; the same file under two names is measured once."""
-    return list({model.spec.sha256: model for model in reversed(models)}.values())[::-1]

@@ -49,7 +49,9 @@ class _PlainLines:
 
 @contextmanager
 def _bars() -> Iterator[Observer]:
-    from rich.console import Console
+    """A bar with counts and time left, and a line below it that says what is being done."""
+    from rich.console import Console, Group
+    from rich.live import Live
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -58,34 +60,49 @@ def _bars() -> Iterator[Observer]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("models"),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("ETA"),
+        TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, refresh_per_second=4, speed_estimate_period=300) as bars:
-        bar = bars.add_task("measuring", total=None, note="")
+    bars, note, pace = Progress(*columns, speed_estimate_period=300), Text(overflow="fold"), _Pace()
+    bar = bars.add_task("measuring", total=None)
+    with Live(Group(bars, note), console=Console(stderr=True), refresh_per_second=4):
 
         def see(step: CampaignStep) -> None:
-            mark = "[yellow]SIMULATED[/] " if step.simulated else ""
-            doing = step.phase.label
-            if step.window_s:
-                doing += f", {step.window_s:.0f} s of this window"
-            note = f"{doing}; {step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling"
-            if step.n_failed:
-                note += f", {step.n_failed} failed"
-            bars.update(
-                bar,
-                description=f"{mark}architectures",
-                completed=step.n_done + step.n_failed,
-                total=step.n_tasks or None,
-                note=note,
-            )
+            note.plain = _note(step)
+            bars.update(bar, completed=pace.settled(step), total=step.n_tasks or None)
 
         yield see
+
+
+def _note(step: CampaignStep) -> str:
+    parts = [step.phase.label + (f", {step.window_s:.0f} s of this window" if step.window_s else "")]
+    parts.append(f"{step.bench_s / 3600:.2f} bench h, {useful_share(step):.0%} sampling")
+    if step.n_failed:
+        parts.append(f"{step.n_failed} failed")
+    return ("SIMULATED  " if step.simulated else "") + "; ".join(parts)
+
+
+class _Pace:
+    """How many models are settled, the part of the window that is under way included, by the last one's length."""
+
+    def __init__(self) -> None:
+        self._n_before, self._window_s, self._n_of_window = 0, 0.0, 0
+        self._last_s = 0.0
+
+    def settled(self, step: CampaignStep) -> int:
+        """Whole models; never more than the window can still bring."""
+        n = step.n_done + step.n_failed
+        if step.phase is Phase.WINDOW_DONE:
+            self._window_s, self._n_of_window = self._last_s, n - self._n_before
+            self._n_before = n
+        self._last_s = step.window_s or self._last_s
+        if step.window_s and self._window_s > 0:
+            return n + int(self._n_of_window * min(step.window_s / self._window_s, 0.95))
+        return n

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from db.database import open_database
-from db.rows import CampaignSource, TaskSpec
+from db.errors import Unreachable
+from db.queries import list_campaigns
+from db.rows import CampaignSource, TaskRow, TaskSpec
 from db.studies import best_trials, find_study
-from lab.campaign.model_files import ReadyModel, listed_architectures, model_of, own_models
+from db.tasks import tasks_by_place
+from lab.campaign.model_files import ReadyModel, listed_architectures
+from lab.campaign.own_models import common_folder, described, find_models, matched, model_of
 from lab.campaign.task_queue import CampaignPlan
 from lab.campaign.tasks import architecture_tasks, canary_tasks, model_tasks, sampled_tasks
 from lab.errors import ModelsError
@@ -27,7 +31,7 @@ class MeasureRequest:
     """The options of `lab measure` that say what to measure; one of the first four is given.
 
     Attributes:
-        folder: a user's own files.
+        files: a user's own files, and folders of them.
         listed: a list of architectures.
         study: of a search, whose `top` best trained networks are measured.
         top: how many of a study.
@@ -36,7 +40,7 @@ class MeasureRequest:
     """
 
     n: int | None = None
-    folder: Path | None = None
+    files: tuple[Path, ...] = ()
     listed: Path | None = None
     study: str | None = None
     top: int = 5
@@ -74,7 +78,7 @@ def _plan_of_source(request: MeasureRequest, profile: BenchProfile, db: str) -> 
     source: CampaignOrigin
     sources = {
         "--n": request.n,
-        "--models": request.folder,
+        "--models": request.files or None,
         "--architectures": request.listed,
         "--study": request.study,
     }
@@ -86,10 +90,8 @@ def _plan_of_source(request: MeasureRequest, profile: BenchProfile, db: str) -> 
             "sampled ones.",
         )
     share, seed = profile.precision.repeat_frac, request.seed
-    if request.folder is not None:
-        folder = request.folder.resolve()
-        source = CampaignSource.MODELS, {"folder": str(folder)}
-        return _of_files(own_models(request.folder), f"{profile.name}-{folder.name}", source, request, share)
+    if request.files:
+        return _of_own_files(request, profile, db)
     if request.study is not None:
         ready = finalists(db, request.study, request.top)
         source = CampaignSource.STUDY, {"study": request.study, "top": request.top}
@@ -101,13 +103,62 @@ def _plan_of_source(request: MeasureRequest, profile: BenchProfile, db: str) -> 
     if request.n is None:
         raise ModelsError(
             "Say what to measure.",
-            "Give --n NUMBER for sampled architectures, --architectures LIST, --models FOLDER, or --study NAME.",
+            "Give --n NUMBER for sampled architectures, your .tflite files or a folder of them, --architectures LIST, "
+            "or --study NAME.",
         )
     space = space_named(request.space)
     drawn_from = "" if space is AUDIO_2D else f"-{space.name}"
     drawn = sampled_tasks(request.n, seed, share, space)
     source = CampaignSource.SAMPLED, {"space": space.name}
     return _of_architectures(drawn, f"{profile.name}{drawn_from}-seed{seed}", source, request)
+
+
+def _of_own_files(request: MeasureRequest, profile: BenchProfile, db: str) -> CampaignPlan:
+    """The user's files; those that the campaign knows already keep their place in it."""
+    found = find_models(request.files)
+    folder, only = common_folder(request.files), request.files[0].resolve()
+    source_of: dict[str, Any] = {"folder": str(folder)}
+    name = folder.name
+    if any(not path.is_dir() for path in request.files) or len(request.files) > 1:
+        source_of["files"] = [str(path.resolve()) for path in request.files]
+        name = only.stem if len(request.files) == 1 else name
+    name = request.name or f"{profile.name}-{name}"
+    begun = _begun(db, name)
+    known = {row.model.sha256 for row in begun if row.model is not None}
+    described_models = [(model, None) if model.spec.sha256 in known else described(model) for model in found.models]
+    ready = [model for model, _ in described_models]
+    recognised = {model.spec.sha256: architecture for model, architecture in described_models}
+    tasks = [
+        replace(task, recognised=recognised[task.model.sha256] if task.model else None)
+        for task in model_tasks(ready, request.seed, profile.precision.repeat_frac)
+    ]
+    places = matched(tasks, begun, profile.precision.max_visits)
+    return CampaignPlan(
+        name=name,
+        source=CampaignSource.MODELS,
+        source_of=source_of,
+        seed=request.seed,
+        tasks=places.tasks,
+        own_models={model.spec.sha256: model for model in ready},
+        notes=(*found.notes, *places.notes),
+    )
+
+
+def _begun(db: str, name: str) -> list[TaskRow]:
+    """The models of a campaign that is in the record; none before it has begun."""
+    try:
+        opened = open_database(db, create=False)
+    except Unreachable:
+        # Not there yet: measuring makes it, or says what is in the way.
+        return []
+    with opened as database:
+        found = [campaign for campaign in list_campaigns(database) if campaign.name == name]
+        return [
+            row
+            for campaign in found
+            for row in tasks_by_place(database, campaign.campaign_id).values()
+            if row.role == "architecture"
+        ]
 
 
 def _of_architectures(

@@ -174,7 +174,7 @@ def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
         case CampaignSource.STUDY:
             return ["--study", str(of["study"]), "--top", str(of["top"])]
         case CampaignSource.MODELS:
-            return ["--models", str(of["folder"])]
+            return [str(path) for path in of.get("files", [of["folder"]])]
         case CampaignSource.LISTED:
             return ["--architectures", str(of["path"])]
         case CampaignSource.SAMPLED:

@@ -24,6 +24,7 @@ class CampaignPlan:
         source, source_of: where the models come from, as `CampaignSpec` has it.
         tasks: architectures or files, and canaries.
         own_models: a user's files by hash; empty for sampled architectures.
+        notes: for the user: files that are left out, doubled, renamed or gone.
         seed: of sampling, of weights and of the order in windows.
     """
 
@@ -33,6 +34,7 @@ class CampaignPlan:
     seed: int
     tasks: tuple[TaskSpec, ...]
     own_models: Mapping[str, ReadyModel]
+    notes: tuple[str, ...] = ()
 
 
 class Work(Protocol):

@@ -122,6 +122,7 @@ def decide(
     noise: VisitNoiseEstimate,
     precision: PrecisionSection,
     failure: str | None,
+    rejected: str | None = None,
 ) -> TaskUpdate:
     """What becomes of a task after a window.
 
@@ -129,6 +130,7 @@ def decide(
         task: as it was claimed; this window is its attempt number n_attempts + 1.
         energies: of its accepted and marginal visits, this window's included.
         failure: what the tool said if it failed on the model in this window, else None.
+        rejected: why this window's visit does not count, if it was rejected.
     """
     attempts = task.n_attempts + 1
     if failure is not None and not energies and attempts >= min(2, precision.max_visits):
@@ -139,5 +141,7 @@ def decide(
     if attempts >= precision.max_visits:
         if energies:
             return TaskUpdate(state="done", n_wanted=task.n_wanted)
-        return TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=failure or "every visit was rejected")
+        last = f", the last for {rejected}" if rejected else ""
+        why = failure or f"all {attempts} visits were rejected{last}"
+        return TaskUpdate(state="failed", n_wanted=task.n_wanted, failure=why)
     return TaskUpdate(state="pending", n_wanted=max(task.n_wanted, len(energies) + int(enough)))

@@ -22,6 +22,9 @@ def export(
 ) -> None:
     """Writes one row for each accepted visit: energy, latency, provenance and the architecture's parameters."""
     from db.database import open_database
+    from db.queries import list_campaigns, without_result
+    from lab.campaign.status import without_result_lines
+    from lab.commands.shown_text import harmless
     from lab.review.analysis_choice import seen_by_analysis
     from lab.review.export import export_file, export_stream
 
@@ -31,6 +34,14 @@ def export(
             exported = export_stream(database, sys.stdout, campaign)
         else:
             exported = export_file(database, Path(out), campaign)
+        missing = [
+            line
+            for one in list_campaigns(database)
+            if campaign in (None, one.name)
+            for line in without_result_lines(without_result(database, one.campaign_id), db)
+        ]
+    for line in missing:
+        typer.echo(harmless(line), err=True)
     typer.echo(f"{_described(exported)} to {'stdout' if out == '-' else out}", err=True)
 
 

@@ -23,22 +23,38 @@ def incidents(
 
     Exit codes: 0 listed, even if there is none; 2 no such campaign or kind; 5 database unusable.
     """
+    from dataclasses import asdict
+
     from db.database import open_database
+    from db.queries import list_campaigns, without_result
     from lab.campaign.incidents import as_plain, read_incidents
+    from lab.campaign.status import without_result_lines
+    from lab.commands.shown_text import harmless
 
     kind = None if kind is None else _kind_of_today(kind)
     with open_database(db, create=False) as database:
         found = read_incidents(database, campaign, kind=kind, session=session, last=last)
+        missing = [
+            (one.name, without_result(database, one.campaign_id))
+            for one in list_campaigns(database)
+            if campaign in (None, one.name)
+        ]
         shown = database.shown
     if json_output:
         import json
 
-        typer.echo(json.dumps({"database": shown, "incidents": [as_plain(one) for one in found]}, indent=2))
+        plain = [asdict(model) | {"campaign": name} for name, models in missing for model in models]
+        listed = [as_plain(one) for one in found]
+        typer.echo(json.dumps({"database": shown, "incidents": listed, "without_result": plain}, indent=2))
         return
-    if not found:
+    if found:
+        _print(found)
+    else:
         typer.echo(f"{shown}: no incident.", err=True)
-        return
-    _print(found)
+    for name, models in missing:
+        # Of a bench without incidents, this is what went wrong.
+        for line in without_result_lines(models, shown):
+            typer.echo(harmless(line.replace("without a result", f"of {name} without a result")))
 
 
 def _kind_of_today(kind: str) -> str:

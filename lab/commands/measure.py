@@ -16,6 +16,10 @@ _TOP_ROWS = 10
 
 
 def measure(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[MODEL.tflite | FOLDER]...", help="Your own .tflite files, or folders of them."),
+    ] = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="How many architectures to measure in all.")] = None,
     bench: Annotated[
         str | None,
@@ -25,7 +29,7 @@ def measure(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sampling.")] = 1,
     campaign: Annotated[str | None, typer.Option("--campaign", help="Name; a campaign of that name goes on.")] = None,
     models: Annotated[
-        Path | None, typer.Option("--models", help="Measure the .tflite files of this folder instead.")
+        Path | None, typer.Option("--models", help="The same as naming the folder, or file, without an option.")
     ] = None,
     architectures: Annotated[
         Path | None, typer.Option("--architectures", help="Measure the architectures of this list instead.")
@@ -73,6 +77,7 @@ def measure(
     from lab.campaign.recording import check_recordable
     from lab.campaign.request import MeasureRequest, plan_of
     from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
+    from lab.commands.shown_text import harmless
     from lab.profile.profile import load_profile
 
     profile = load_profile(bench)
@@ -83,8 +88,11 @@ def measure(
         profile = profile.with_faults([name.strip() for name in fault.split(",")], fault_seed, fault_rate)
     if precision is not None:
         profile = profile.with_precision(precision)
-    wanted = MeasureRequest(n, models, architectures, study, top, space, seed, campaign, repeats)
+    own = (*(files or ()), *([models] if models else ()))
+    wanted = MeasureRequest(n, own, architectures, study, top, space, seed, campaign, repeats)
     plan = plan_of(wanted, profile, db)
+    for note in plan.notes:
+        sys.stderr.write(f"{harmless(note)}\n")
     check_space(plan, profile, db)
     if record is not None:
         check_free(record)

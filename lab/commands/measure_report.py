@@ -17,7 +17,7 @@ from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.status import without_result_lines
 from lab.campaign.tasks import noise_estimate, visits_needed
-from lab.commands.shown_text import harmless
+from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _WINDOW_OVERHEAD_S = 28.0
 _TRACE_BYTES_PER_S = 32_000
 _MODEL_BYTES = 56_000
 _VISITS_PER_TASK_BEYOND_REPEATS = 0.04
+_LONGEST_NAME = 16
 
 
 @dataclass(frozen=True)
@@ -154,31 +155,42 @@ def final_report(
 
 
 def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     last = deque(result_rows(database, campaign.name), maxlen=n_rows)
+    if not last:
+        return
     mark = "SIMULATED bench: " if campaign.simulated else ""
-    table = Table(title=f"{mark}last {len(last)} visits of campaign {campaign.name}", title_justify="left")
-    for heading in ("model", "MFLOPs", "kB", "ms", "W", "mJ", "± (95 %)", "mJ - idle", "verdict"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    title = f"{mark}last {len(last)} visits of campaign {campaign.name}"
+    table = Table(title=marked_up(title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading in ("visit", "model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95 %", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("model", "verdict") else "right", no_wrap=True)
     for row in last:
         table.add_row(*_cells(row))
     Console().print(table)
 
 
 def _cells(row: ResultRow) -> list[str]:
+    half_width_mj = student_t_95(row.n_segments - row.n_segments_trimmed - 1) * row.energy_se_mj
     return [
-        row.model_sha256[:8],
-        f"{row.flops / 1e6:.2f}" if row.flops else "",
+        str(row.visit_id),
+        marked_up(row.model_sha256[:8] if row.arch_hash else _short(row.model_name)),
+        f"{row.flops / 1e6:.2f}" if row.flops is not None else "",
         f"{row.size_bytes / 1e3:.1f}",
-        f"{row.latency_ms:.3f}",
+        f"{row.latency_ms:.3g}",
         f"{row.power_w:.3f}",
-        f"{row.energy_mj:.4f}",
-        f"{student_t_95(row.n_segments - row.n_segments_trimmed - 1) * row.energy_se_mj:.4f}",
-        f"{row.dynamic_energy_mj:.4f}",
+        f"{row.energy_mj:.4g}",
+        f"{half_width_mj:.1g}",
         str(row.outcome),
     ]
+
+
+def _short(name: str) -> str:
+    """A file's name without its suffix, its end if it is long: that is where names of one series differ."""
+    stem = name.removesuffix(".tflite")
+    return stem if len(stem) <= _LONGEST_NAME else f"..{stem[2 - _LONGEST_NAME :]}"
 
 
 def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide: int) -> None:

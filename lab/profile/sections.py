@@ -145,6 +145,8 @@ class GateSection(Section):
     """Skin temperature that a run may reach."""
     min_coverage_frac: Fraction = 0.97
     """Part of the tool's measured time that its inferences must account for."""
+    max_between_us: Positive = 5.0
+    """Time between two inferences that is the tool's own: a run that lacks no more is marked, and counts."""
     max_align_ms: Positive = 25.0
     """How far the two alignments of phone and trace may disagree."""
     max_edge_ms: Positive = 40.0

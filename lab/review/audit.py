@@ -27,12 +27,13 @@ from db.evidence import (
     visits_of,
     windows_of,
 )
-from db.queries import canary_points, incidents
+from db.queries import ModelWithoutResult, canary_points, incidents, without_result
 from db.rows import TRUSTED_OUTCOMES, CampaignRow, IncidentKind, IncidentRow, SessionEnd
 from db.traces import load_trace
 from lab.analysis.control_charts import CanaryCharts, CanaryVisit
 from lab.analysis.gates import GATES_AT_LEAST, GATES_AT_MOST
 from lab.analysis.raw_window import NotARawWindow, unpack
+from lab.campaign.status import shortened
 from lab.doctor.check import Check, attempt
 from lab.errors import ProfileError
 from lab.profile.profile import BenchProfile, parse_profile
@@ -52,6 +53,7 @@ class Evidence:
     tasks: Sequence[TaskEvidence]
     visits: Mapping[int, Sequence[VisitEvidence]]
     incidents: Sequence[IncidentRow]
+    without_result: Sequence[ModelWithoutResult] = ()
 
     @property
     def all_visits(self) -> Iterator[VisitEvidence]:
@@ -79,6 +81,7 @@ def audit(db: Database, campaign: CampaignRow) -> list[Check]:
         tasks_of(db, campaign.campaign_id),
         {window.window_id: visits_of(db, window.window_id) for window in windows},
         incidents(db, campaign.campaign_id),
+        without_result(db, campaign.campaign_id),
     )
     checks: dict[str, Callable[[Evidence], Check]] = {
         "complete": _complete,
@@ -116,6 +119,10 @@ def _complete(evidence: Evidence) -> Check:
         if task.role == "architecture" and task.state == "done" and not counted[task.task_id]
     ]
     fine = f"{states['done']:,} models measured, {states['failed']:,} failed with a reason"
+    if evidence.without_result:
+        named = [f"{shortened(one.name)}: {one.reason}" for one in evidence.without_result[:_SHOWN]]
+        n_more = len(evidence.without_result) - _SHOWN
+        fine += " (" + "; ".join(named) + (f"; and {n_more:,} more, lab status --failed" if n_more > 0 else "") + ")"
     return _finding("complete", problems, fine, "Run the same `lab measure` again: it goes on where it stopped.")
 
 

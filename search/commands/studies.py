@@ -46,7 +46,7 @@ def best(
             found = pareto_front(trials)
             n_trained = sum(trial.state == "trained" for trial in trials)
             title = f"Pareto front of {n_trained} networks trained to the end: accuracy, energy, size"
-            print_table(_best_table(row, found, title))
+            print_table(_best_table(database, row, found, title))
         else:
             print_best(database, row, top)
 
@@ -77,9 +77,10 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
+        measured = _measured(database, row, trial)
     print_table(architecture_table(parse(trial.architecture.text)))
     typer.echo("  ".join((f"study    {row.name}", *row.marks)))
-    for name, text in _facts(trial):
+    for name, text in [*_facts(trial), ("measured", measured)]:
         typer.echo(f"{name:<8} {text}")
 
 
@@ -109,7 +110,7 @@ def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
     trials = list_trials(db, study.study_id)
     trained = [trial for trial in trials if trial.state == "trained"]
     title = f"Best of {len(trained)} networks trained to the end"
-    print_table(_best_table(study, best_trials(db, study.study_id, n_rows), title))
+    print_table(_best_table(db, study, best_trials(db, study.study_id, n_rows), title))
     n_stopped = len(trials) - len(trained)
     if n_stopped and trained:
         full_s = sum(t.duration_s for t in trained) / len(trained)
@@ -118,17 +119,24 @@ def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
         typer.echo(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
 
 
-def _best_table(study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
-    headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
+def _best_table(db: Database, study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
+    from db.details import measured_energies
+
+    measured = measured_energies(db, [trial.model.sha256 for trial in trials if trial.model])
+    # Without a measured one, nothing says what a column of predictions is against.
+    energies = ("mJ", "measured") if measured else ("mJ",)
+    headers = ("trial", "reward", "accuracy", "float", *energies, "kB", "MFLOPs", "k params")
     table = new_table(f"{title}. {', '.join(study.marks)}".strip(), headers)
     for trial in trials:
         size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
+        known = measured.get(trial.model.sha256) if trial.model else None
+        energy = (f"{trial.energy_mj:.3g}", *((f"{known.energy_mj:.3g}" if known else "",) if measured else ()))
         table.add_row(
             str(trial.number + 1),
             f"{trial.reward:.4f}",
             f"{trial.accuracy or 0:.1%}",
             f"{trial.float_accuracy or 0:.1%}",
-            f"{trial.energy_mj:.2f}",
+            *energy,
             size,
             f"{trial.architecture.flops / 1e6:.2f}",
             f"{trial.architecture.n_params / 1e3:.1f}",
@@ -146,6 +154,17 @@ def _found(db: Database, study: str, number: int) -> tuple[StudyRow, TrialSpec]:
         known = f"it has 1 to {max(trials)}" if trials else "it has none yet"
         raise TrialMissing(f"study {study} has no finished trial {number}", f"{known}; `search best` prints them")
     return row, trials[number]
+
+
+def _measured(db: Database, study: StudyRow, trial: TrialSpec) -> str:
+    from db.details import measured_energies
+
+    known = measured_energies(db, [trial.model.sha256]) if trial.model else {}
+    if trial.model is None or trial.model.sha256 not in known:
+        return f"not yet: lab measure --study {quote(study.name)} measures the best of the study"
+    found = known[trial.model.sha256]
+    mark = ", SIMULATED bench" if found.simulated else ""
+    return f"{found.energy_mj:.4g} mJ, mean of {found.n_visits} visit{'s' if found.n_visits > 1 else ''}{mark}"
 
 
 def _facts(trial: TrialSpec) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from hardware.sim.phone.phone_files import NoSuchFile
 from hardware.sim.phone.shell import Shell, Steps, Streams
-from hardware.sim.tflite_cost import InferenceCost, InvalidModel, OpWork, cost_of, read_work
+from hardware.sim.tflite_cost import InferenceCost, InvalidModel, OpWork, UnpreparedModel, cost_of, read_work
 from hardware.sim.world import Truth
 
 _DEFAULTS: dict[str, str] = {
@@ -127,6 +127,9 @@ class _Tool:
             return self._fail(
                 str(error), "The model allocation is null/empty", f"Failed to load model {flags['graph']}"
             )
+        except UnpreparedModel as error:
+            self._say(f"Loaded model {flags['graph']}")
+            return self._fail(*error.lines)
         self._note_killer(hashlib.sha256(model).hexdigest())
         return (yield from self._benchmark(model, work, flags))
 

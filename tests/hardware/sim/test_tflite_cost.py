@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from hardware.sim.constants import pixel4xl
-from hardware.sim.tflite_cost import InferenceCost, InvalidModel, cost_of, read_work
+from hardware.sim.tflite_cost import InferenceCost, InvalidModel, UnpreparedModel, cost_of, read_work
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.tflite.writer import write_tflite
 
 # NAS-Bayesian in Table 1 of Speckhard et al. 2023.
 LATENCY_MS, ENERGY_MJ, MEASURED_KHZ = 0.98, 1.30, 2_841_600
+
+OWN = Path(__file__).parents[2] / "data" / "own_models"
+
+
+def own(name: str) -> bytes:
+    return (OWN / f"{name}.tflite").read_bytes()
 
 
 def cost(model: bytes, freq_khz: int = MEASURED_KHZ, table: str = "ruy8") -> InferenceCost:
@@ -84,3 +91,35 @@ def test_a_torn_file_is_invalid_wherever_it_was_torn(table_2: bytes) -> None:
 def test_something_else_than_a_model_is_invalid(content: bytes) -> None:
     with pytest.raises(InvalidModel):
         read_work(content)
+
+
+def test_the_arithmetic_of_a_network_has_its_price() -> None:
+    costs = {kind: cost(own(kind)) for kind in ("float32", "float16", "dynamic", "int8")}
+    latencies_ms = {kind: found.latency_ms for kind, found in costs.items()}
+    assert latencies_ms["int8"] < latencies_ms["dynamic"] < latencies_ms["float32"]
+    # Half precision is only stored: the same multiplications, and operators that widen the weights.
+    assert latencies_ms["float32"] < latencies_ms["float16"] < 1.2 * latencies_ms["float32"]
+    assert costs["int8"].energy_mj < costs["float32"].energy_mj
+
+
+@pytest.mark.parametrize("name", ["scalar", "lstm", "two_inputs"])
+def test_scalars_recurrent_layers_and_several_inputs_cost_something(name: str) -> None:
+    assert 1e-3 < cost(own(name)).latency_ms < 1.0
+
+
+def test_a_recurrent_layer_costs_its_multiplications() -> None:
+    gemms = [work for work in read_work(own("lstm")) if work.kind == "gemm"]
+    assert (gemms[0].rows, gemms[0].columns, gemms[0].depth) == (40, 4 * 16, 10 + 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("flex", "apply/link the Flex delegate"),
+        ("custom", "unresolved custom op"),
+        ("while", "SIMULATED"),
+    ],
+)
+def test_what_the_tool_could_not_run_is_said_in_its_words(name: str, words: str) -> None:
+    with pytest.raises(UnpreparedModel, match=words):
+        read_work(own(name))

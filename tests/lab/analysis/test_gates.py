@@ -155,6 +155,22 @@ def test_coverage_is_the_share_of_the_measured_time_that_inferences_take_whichev
         assert (found.limit_value, found.unit) == (LIMITS.min_coverage_frac, "fraction")
 
 
+def test_a_small_model_whose_tool_takes_its_time_between_inferences_is_marked_and_counts() -> None:
+    for between_us, outcome in ((2.0, "mark"), (4.9, "mark"), (5.1, "reject")):
+        n_runs, latency_ms = 100_000, 0.010
+        duration_s = n_runs * (latency_ms * 1e-3 + between_us * 1e-6)
+        tool = replace(GOOD.tool, n_runs=n_runs, latency_ms=latency_ms)
+        found = gate("coverage", replace(GOOD, tool=tool, measured=Interval(0.0, duration_s)))
+        assert found.outcome == outcome
+        assert found.value == pytest.approx(10.0 / (10.0 + between_us))
+        assert found.limit_value == LIMITS.min_coverage_frac
+
+
+def test_inferences_that_take_longer_than_the_run_are_no_small_model() -> None:
+    tool = replace(GOOD.tool, n_runs=200_000, latency_ms=0.010)
+    assert gate("coverage", replace(GOOD, tool=tool, measured=Interval(0.0, 1.8))).outcome == "reject"
+
+
 def test_bursts_are_the_share_of_segments_that_were_trimmed() -> None:
     for n_trimmed, outcome in ((0, "pass"), (3, "pass"), (4, "reject")):
         found = gate("bursts", with_power(n_trimmed=n_trimmed))

@@ -93,9 +93,9 @@ def test_visits_that_were_asked_for_from_the_start_are_made() -> None:
 
 def test_a_rejected_visit_is_made_again_until_the_attempts_are_used_up() -> None:
     assert decide(task(0), [], NOISE, PRECISION, None).state == "pending"
-    last = decide(task(PRECISION.max_visits - 1), [], NOISE, PRECISION, None)
+    last = decide(task(PRECISION.max_visits - 1), [], NOISE, PRECISION, None, "skin: 44 degC, limit 43 degC")
     assert last.state == "failed"
-    assert last.failure == "every visit was rejected"
+    assert last.failure == "all 5 visits were rejected, the last for skin: 44 degC, limit 43 degC"
 
 
 def test_a_model_that_fails_twice_is_given_up_with_what_the_tool_said() -> None:

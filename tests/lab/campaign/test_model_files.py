@@ -1,11 +1,8 @@
-"""Model files: built ahead in order, out of order, and a user's own."""
+"""Model files that are built: ahead in order, and out of order."""
 
 from pathlib import Path
 
-import pytest
-
-from lab.campaign.model_files import ModelBuilder, own_models
-from lab.errors import ModelsError
+from lab.campaign.model_files import ModelBuilder
 from search.networks.spaces import AUDIO_2D
 from search.tflite.writer import write_tflite
 
@@ -38,28 +35,3 @@ def test_a_builder_that_is_closed_early_ends(tmp_path: Path) -> None:
     builder.model(texts(1)[0])
     builder.close()
     assert not builder._thread.is_alive()
-
-
-def test_every_file_that_is_no_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "good.tflite").write_bytes(write_tflite(AUDIO_2D.sample_unique(1, 1)[0], 0))
-    (tmp_path / "empty.tflite").write_bytes(b"")
-    (tmp_path / "text.tflite").write_text("hello, world")
-    with pytest.raises(ModelsError) as refused:
-        own_models(tmp_path)
-    assert "empty.tflite" in str(refused.value)
-    assert "text.tflite" in str(refused.value)
-    assert "good.tflite" not in str(refused.value)
-
-
-def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelsError, match=r"no \.tflite file"):
-        own_models(tmp_path)
-    with pytest.raises(ModelsError, match="not a folder"):
-        own_models(tmp_path / "nothing")
-
-
-def test_the_same_file_under_two_names_is_measured_once(tmp_path: Path) -> None:
-    content = write_tflite(AUDIO_2D.sample_unique(1, 1)[0], 0)
-    for name in ("a.tflite", "b.tflite"):
-        (tmp_path / name).write_bytes(content)
-    assert [model.spec.name for model in own_models(tmp_path)] == ["a.tflite"]
