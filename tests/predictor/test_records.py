@@ -1,5 +1,6 @@
 """Rows of a database as measurements: what may stand in one fit, and what the canaries take out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ PARAMS = [{"b01_type": "KxK" if n % 2 else "Identity", "b01_filters": 8 * n} for
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Database:
-    return open_database(str(tmp_path / "lab.db"))
+def db(tmp_path: Path) -> Iterator[Database]:
+    with open_database(str(tmp_path / "lab.db")) as opened:
+        yield opened
 
 
 def measured(db: Database, name: str = "first", *, simulated: bool = True, n: int = 40) -> None:
