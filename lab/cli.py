@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from lab.errors import BENCH_UNAVAILABLE, DEFECT, RECORD_UNAVAILABLE, SOME_FAILED, STOPPED, USAGE
+from search.commands.terminal import Verbose, Version, explain, log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log steps; twice: the wire.")] = 0,
+    verbose: Verbose = 0,
+    version: Version = False,
 ) -> None:
-    level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(verbose)
 
 
 def register(to: typer.Typer) -> None:
@@ -97,9 +97,6 @@ def main(arguments: list[str] | None = None) -> None:
     register(app)
     try:
         app(args=arguments, prog_name="lab")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         code = exit_code_of(error)
         if code is None:
@@ -110,5 +107,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _explain(error: Any) -> None:
-    lines = [f"Error: {error}", *getattr(error, "__notes__", []), str(error.hint)]
-    sys.stderr.write("\n".join(lines) + "\n")
+    explain("\n".join([str(error), *getattr(error, "__notes__", [])]), str(error.hint))

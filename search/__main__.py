@@ -1,5 +1,22 @@
-"""`python -m search`: the `search` command."""
+"""`python -m search`, and what the command `search` starts."""
 
-from search.cli import main
+from __future__ import annotations
 
-main()
+from collections.abc import Callable
+
+from search.commands.entry import run_command
+
+
+def main() -> None:
+    """Runs the command line of this process, and ends it."""
+    run_command(_load)
+
+
+def _load() -> Callable[[], None]:
+    from search.cli import main as run
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -12,15 +12,23 @@ from search.commands import run, space, studies
 from search.commands.exits import errors_explained
 from search.commands.paper import paper
 from search.commands.retrain import compare, retrain
+from search.commands.terminal import Verbose, Version, log_to_stderr
 from search.commands.trainings import trainings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Search spaces, networks and the search.")
+app = typer.Typer(no_args_is_help=True, help="Search spaces, networks and the search.", pretty_exceptions_enable=False)
 app.add_typer(space.app, name="space")
 COMMANDS = (
     *(run.run, run.init, run.worker),
     *(studies.best, studies.show, studies.export, studies.dashboard),
     *(retrain, compare, trainings, paper),
 )
+
+
+@app.callback()
+def _options(verbose: Verbose = 0, version: Version = False) -> None:
+    log_to_stderr(verbose)
+
+
 for command in COMMANDS:
     app.command()(command)
 

@@ -48,8 +48,15 @@ class Companions:
     def __init__(self, n: int, work: Callable[..., None], *arguments: Any) -> None:
         context = multiprocessing.get_context(_START_METHOD)
         self._processes = [context.Process(target=_work_alongside, args=(work, arguments)) for _ in range(n)]
-        for process in self._processes:
-            process.start()
+        # Until they can hear Ctrl-C (`hear_interrupts`) it waits for them: a process that loads would end with a
+        # traceback. It unblocks the signal where the tracker starts anew.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for process in self._processes:
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __enter__(self) -> Companions:
         return self
@@ -80,6 +87,11 @@ class Companions:
     def _join(self) -> None:
         for process in self._processes:
             process.join()
+
+
+def hear_interrupts() -> None:
+    """A companion has its handler of Ctrl-C: from now on it hears it, and what came before."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def is_companion() -> bool:

@@ -94,7 +94,7 @@ class _Pace:
 
     def __init__(self) -> None:
         self._n_before, self._window_s, self._n_of_window = 0, 0.0, 0
-        self._last_s = 0.0
+        self._last_s, self._shown = 0.0, 0
 
     def settled(self, step: CampaignStep) -> int:
         """Whole models; never more than the window can still bring."""
@@ -102,7 +102,9 @@ class _Pace:
         if step.phase is Phase.WINDOW_DONE:
             self._window_s, self._n_of_window = self._last_s, n - self._n_before
             self._n_before = n
+            self._shown = n
         self._last_s = step.window_s or self._last_s
         if step.window_s and self._window_s > 0:
-            return n + int(self._n_of_window * min(step.window_s / self._window_s, 0.95))
-        return n
+            expected = min(self._n_of_window, step.n_tasks - n)
+            self._shown = max(self._shown, n + int(expected * min(step.window_s / self._window_s, 0.95)))
+        return max(n, self._shown)

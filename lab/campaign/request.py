@@ -144,6 +144,11 @@ def _of_own_files(request: MeasureRequest, profile: BenchProfile, db: str) -> Ca
     )
 
 
+def settled_ordinals(db: str, name: str) -> set[int]:
+    """The models of a campaign, by ordinal, that need no further visit; none before it has begun."""
+    return {row.ordinal for row in _begun(db, name) if row.state in ("done", "failed")}
+
+
 def _begun(db: str, name: str) -> list[TaskRow]:
     """The models of a campaign that is in the record; none before it has begun."""
     try:

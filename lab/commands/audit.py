@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import print_heading, stdout_console
 
 if TYPE_CHECKING:
     from db.rows import CampaignRow
@@ -61,14 +62,13 @@ def _print_json(found: list[tuple[CampaignRow, list[Check]]]) -> None:
 
 def _print(campaign: CampaignRow, checks: list[Check]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from lab.commands.shown_text import marked_up
 
-    console = Console(file=sys.stdout)
+    console = stdout_console()
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
-    console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
+    print_heading(console, f"{marked_up(campaign.name)}{mark}")
     table = Table("check", "", "what was found", box=SIMPLE_HEAD, pad_edge=False)
     for check in checks:
         found = marked_up(check.why) + (f"\n[dim]{marked_up(check.fix)}[/]" if check.fix else "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import stdout_console
 
 if TYPE_CHECKING:
     from lab.doctor.check import Check
@@ -52,7 +53,6 @@ def doctor(
 
 def _print_checks(checks: list[Check]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -63,6 +63,6 @@ def _print_checks(checks: list[Check]) -> None:
         fix = f"\n[italic]{escape(check.fix)}[/]" if check.fix and check.outcome != "ok" else ""
         style = _STYLES[check.outcome]
         table.add_row(check.name, f"[{style}]{check.outcome}[/]", escape(check.why) + fix)
-    Console(file=sys.stdout).print(table)
+    stdout_console().print(table)
     counts = Counter(check.outcome for check in checks)
     typer.echo(", ".join(f"{n} {outcome}" for outcome, n in counts.items()), err=True)

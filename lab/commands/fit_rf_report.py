@@ -11,6 +11,7 @@ from rich.markup import escape
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
+from search.commands.terminal import stdout_console
 from search.networks.features import GRAPH_COUNTS
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ _PAPER_FEATURES = ("b01_filters", FLOPS_COLUMN)
 
 def print_report(report: FitReport, folder: Path, onnx_difference: float | None, db: str | None) -> None:
     """Prints a report to stdout."""
-    from rich.console import Console
 
-    console = Console()
+    console = stdout_console()
     console.print(_scores(report))
     for line in _trust(report):
         console.print(line, highlight=False)
@@ -87,7 +87,7 @@ def _trust(report: FitReport) -> list[str]:
         lines.append(
             f"Noise of a visit {figure(noise.sd)} {unit}{relative} from {noise.n_repeats:,} repeats: RMSE is "
             f"[bold]{evaluation.test.rmse / noise.sd:.2f} times the noise[/], and no model could pass R² "
-            f"{figure(noise.ceiling_r2, 3)} (95 %: {figure(noise.ceiling_low, 3)} to {figure(noise.ceiling_high, 3)})."
+            f"{figure(noise.ceiling_r2, 3)} (95%: {figure(noise.ceiling_low, 3)} to {figure(noise.ceiling_high, 3)})."
         )
     half = f"± {percent(band.half_width)}" if band.relative else f"± {figure(band.half_width)} {unit}"
     lines.append(
@@ -96,10 +96,21 @@ def _trust(report: FitReport) -> list[str]:
     )
     for one in report.proxies:
         lines.append(
-            f"{one.name} alone: correlation {figure(one.correlation, 3)}; at {one.at:,.4g} ± 2 % the target spans "
-            f"{one.low:.3g} to {one.high:.3g} {unit} (5 to 95 %, {one.n_rows:,} visits)."
+            f"{_proxy(one.name)} alone: correlation {figure(one.correlation, 3)}; of equal {_proxy(one.name)} "
+            f"({_proxy_value(one.name, one.at)}, within 2%), nine of ten visits still range from {one.low:.3g} to "
+            f"{one.high:.3g} {unit} ({one.n_rows:,} visits)."
         )
     return lines
+
+
+def _proxy(name: str) -> str:
+    return {"flops": "FLOPs", "latency_ms": "latency"}.get(name, name)
+
+
+def _proxy_value(name: str, value: float) -> str:
+    if name == "flops":
+        return f"{value / 1e6:.4g} MFLOPs"
+    return f"{value:.4g} ms" if name == "latency_ms" else f"{value:,.4g}"
 
 
 def _comparison(report: FitReport) -> Table:

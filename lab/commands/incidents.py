@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import print_heading, stdout_console
 
 if TYPE_CHECKING:
     from lab.campaign.incidents import ShownIncident
@@ -71,15 +72,14 @@ def _kind_of_today(kind: str) -> str:
 
 def _print(found: list[ShownIncident]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from lab.commands.shown_text import marked_up
 
-    console = Console(file=sys.stdout)
+    console = stdout_console()
     for name in dict.fromkeys(one.campaign for one in found):
         mine = [one for one in found if one.campaign == name]
-        console.rule(marked_up(name) + ("  [bold yellow]SIMULATED[/]" if mine[0].simulated else ""), align="left")
+        print_heading(console, marked_up(name) + ("  [bold yellow]SIMULATED[/]" if mine[0].simulated else ""))
         table = Table("when (UTC)", "what was seen", "done about it", "lost s", box=SIMPLE_HEAD, pad_edge=False)
         table.columns[0].no_wrap = True
         table.columns[3].justify = "right"

@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 from collections import deque
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,12 @@ from db.queries import progress, visit_noise, without_result
 from db.results import ResultRow, result_rows
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
+from lab.campaign.request import settled_ordinals
 from lab.campaign.status import without_result_lines
 from lab.campaign.tasks import noise_estimate, visits_needed
 from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
+from search.commands.terminal import stdout_console
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -38,7 +41,7 @@ _LONGEST_NAME = 16
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a campaign will cost."""
+    """What a campaign will cost; `n_settled` of its models need no further visit."""
 
     n_tasks: int
     n_visits: int
@@ -46,11 +49,11 @@ class Estimate:
     bench_hours: float
     useful_frac: float
     disk_gb: float
+    n_settled: int = 0
 
 
 def print_faults() -> None:
     """The faults that `--fault` takes."""
-    from rich.console import Console
     from rich.table import Table
 
     from hardware.sim.faults.catalogue import FAULTS
@@ -59,12 +62,16 @@ def print_faults() -> None:
     table.columns[0].no_wrap = True
     for fault in FAULTS.values():
         table.add_row(fault.name, fault.hits, fault.does)
-    Console(file=sys.stdout).print(table)
+    stdout_console().print(table)
 
 
-def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
-    """Time and disk of a campaign from its start, by arithmetic."""
-    tasks = [task for task in plan.tasks if task.role == "architecture"]
+def estimate(plan: CampaignPlan, profile: BenchProfile, settled: Collection[int] = ()) -> Estimate:
+    """Time and disk of a campaign, by arithmetic.
+
+    Args:
+        settled: ordinals of the models that need no further visit.
+    """
+    tasks = [task for task in plan.tasks if task.role == "architecture" and task.ordinal not in settled]
     needed = visits_needed(noise_estimate(math.nan, 0, profile.precision), profile.precision)
     n_visits = round(sum(max(t.n_wanted, needed) for t in tasks) + _VISITS_PER_TASK_BEYOND_REPEATS * len(tasks))
     n_canaries = profile.precision.n_canaries
@@ -75,7 +82,8 @@ def estimate(plan: CampaignPlan, profile: BenchProfile) -> Estimate:
     visit_s = profile.tool.min_secs + profile.tool.warmup_secs + profile.window.gap_s + _VISIT_OVERHEAD_S - 0.35
     total_s = runs * visit_s + n_windows * _WINDOW_OVERHEAD_S
     disk = total_s * _TRACE_BYTES_PER_S + len(tasks) * _MODEL_BYTES
-    return Estimate(len(tasks), n_visits, n_windows, total_s / 3600, useful_s / total_s, disk / 1e9)
+    useful_frac = useful_s / total_s if total_s else 0.0
+    return Estimate(len(tasks), n_visits, n_windows, total_s / 3600, useful_frac, disk / 1e9, len(settled))
 
 
 def check_space(plan: CampaignPlan, profile: BenchProfile, db: str) -> None:
@@ -90,14 +98,18 @@ def check_space(plan: CampaignPlan, profile: BenchProfile, db: str) -> None:
     free_gb = shutil.disk_usage(place).free / 1e9
     if estimated.disk_gb > free_gb:
         raise NotEnoughSpace(
-            f"The campaign needs about {estimated.disk_gb:.1f} GB for traces and models; {free_gb:.1f} GB are free.",
+            f"The campaign needs about {_disk(estimated.disk_gb)} for traces and models; {_disk(free_gb)} are free.",
             "Free some space, choose another place with --db, or measure fewer architectures.",
         )
 
 
+def _disk(size_gb: float) -> str:
+    return f"{size_gb:.1f} GB" if size_gb >= 1 else f"{size_gb * 1e3:.0f} MB"
+
+
 def dry_run_report(plan: CampaignPlan, profile: BenchProfile, db: str, as_json: bool) -> None:
     """Print what would be done, and what it would cost."""
-    estimated = estimate(plan, profile)
+    estimated = estimate(plan, profile, settled_ordinals(db, plan.name))
     if as_json:
         sys.stdout.write(json.dumps({"campaign": plan.name, "db": db, **asdict(estimated)}) + "\n")
         return
@@ -107,9 +119,11 @@ def dry_run_report(plan: CampaignPlan, profile: BenchProfile, db: str, as_json: 
         f"{mark}Campaign {plan.name}, profile {profile.name}, database {db}",
         f"  core {lock.core} at {lock.freq_khz:,} kHz, supply {profile.supply.voltage_v:.2f} V "
         f"(never above {profile.supply.ceiling_v:.2f} V)",
-        f"  {estimated.n_tasks:,} architectures, {estimated.n_visits:,} visits in {estimated.n_windows:,} windows",
+        f"  {estimated.n_tasks:,} {'models' if plan.own_models else 'architectures'} to measure"
+        + (f" ({estimated.n_settled:,} are settled already)" if estimated.n_settled else "")
+        + f", {estimated.n_visits:,} visits in {estimated.n_windows:,} windows",
         f"  about {estimated.bench_hours:.1f} bench hours, {estimated.useful_frac:.0%} of them sampling inference",
-        f"  about {estimated.disk_gb:.1f} GB of traces and models",
+        f"  about {_disk(estimated.disk_gb)} of traces and models",
         "Each window:",
         "  1. push the models, prove them by hash, read the phone's clock",
         "  2. start sampling, start the queue on the phone, cut USB, prove it by the USB channel",
@@ -156,7 +170,6 @@ def final_report(
 
 def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     last = deque(result_rows(database, campaign.name), maxlen=n_rows)
@@ -165,11 +178,11 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     mark = "SIMULATED bench: " if campaign.simulated else ""
     title = f"{mark}last {len(last)} visits of campaign {campaign.name}"
     table = Table(title=marked_up(title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    for heading in ("visit", "model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95 %", "verdict"):
+    for heading in ("visit", "model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95%", "verdict"):
         table.add_column(heading, justify="left" if heading in ("model", "verdict") else "right", no_wrap=True)
     for row in last:
         table.add_row(*_cells(row))
-    Console().print(table)
+    stdout_console().print(table)
 
 
 def _cells(row: ResultRow) -> list[str]:

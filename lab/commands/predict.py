@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.commands.fit_rf import DEFAULT_FOLDER
+from search.commands.terminal import stdout_console
 
 if TYPE_CHECKING:
     from lab.prediction.request import PredictionRequest
@@ -108,7 +109,7 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction) -> None:
-    from rich.console import Console
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
@@ -117,8 +118,8 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
     n = len(request.names)
     name = escape(prediction.target.name)
     title = f"{mark}{name} of {n:,} {'row' if n == 1 else 'rows'} by a {predictor.recipe}"
-    table = Table(title=title, title_justify="left")
-    table.add_column(request.kind, overflow="ellipsis", no_wrap=True, max_width=_NAME_WIDTH)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(request.kind, overflow="fold", max_width=_NAME_WIDTH)
     known = [(name, scale, head) for name, scale, head in (("flops", 1e6, "MFLOPs"), ("size_bytes", 1e3, "kB"))
              if name in request.features.columns]  # fmt: skip
     level = f"{predictor.band.level:.0%} interval"
@@ -127,10 +128,11 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
     table.add_column("", no_wrap=True)
     for i in range(min(n, _SHOWN_ROWS)):
         counts = [f"{request.features.columns[name][i] / scale:.2f}" for name, scale, _ in known]
-        interval = f"{prediction.low[i]:.3f} to {prediction.high[i]:.3f}"
+        interval = f"{prediction.low[i]:.4g} to {prediction.high[i]:.4g}"
         note = "!" if prediction.outside[i] else ""
-        table.add_row(escape(_short(request.names[i])), *counts, f"{prediction.values[i]:.3f}", interval, note)
-    console = Console()
+        name = escape(_short(request.names[i]).replace(",", ", "))
+        table.add_row(name, *counts, f"{prediction.values[i]:.4g}", interval, note)
+    console = stdout_console()
     console.print(table)
     if n > _SHOWN_ROWS:
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)

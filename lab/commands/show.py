@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from search.commands.terminal import print_heading, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,9 +69,8 @@ def _show_models(db: Database, what: str, as_json: bool) -> None:
         ]
         typer.echo(json.dumps({"database": db.shown, "models": plain}, indent=2))
         return
-    from rich.console import Console
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = stdout_console()
     for model in models:
         _print_model(console, db, model)
 
@@ -80,7 +80,7 @@ def _print_model(console: Console, db: Database, model: ModelDetail) -> None:
     from lab.commands.shown_text import harmless, marked_up
 
     visits = visits_of_model(db, model.sha256)
-    console.rule(marked_up(model.name), align="left")
+    print_heading(console, marked_up(model.name))
     flops = "its graph does not tell" if model.flops is None else f"{model.flops / 1e6:.2f} MFLOPs"
     facts = [
         ("file", f"{model.size_bytes / 1e3:.1f} kB, sha256 {model.sha256}"),
@@ -180,11 +180,10 @@ def _print_visit(db: Database, visit: VisitDetail) -> None:
 
 
 def _print_evidence(gates: list[Any], incidents: list[tuple[str, str]], visit: VisitDetail) -> None:
-    from rich.console import Console
 
     from lab.commands.shown_text import harmless, marked_up
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = stdout_console()
     if gates:
         table = _table("gate", "value", "limit", "unit", "verdict")
         for gate in gates:

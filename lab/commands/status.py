@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import print_heading, stdout_console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +42,9 @@ def status(
         return
     if not campaigns:
         typer.echo(f"{shown} has no campaign yet; start one with `lab measure --db {shown}`.", err=True)
-    from rich.console import Console
 
     # Not a Console of module level: it looks at the terminal when it is made.
-    console = Console(file=sys.stdout)
+    console = stdout_console()
     for campaign in campaigns:
         _print_campaign(console, campaign, shown)
 
@@ -77,7 +77,7 @@ def _print_campaign(console: Console, campaign: CampaignStatus, db: str) -> None
     from lab.commands.shown_text import harmless, marked_up
 
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
-    console.rule(f"{marked_up(campaign.name)}{mark}", align="left")
+    print_heading(console, f"{marked_up(campaign.name)}{mark}")
     console.print(_counts_table(campaign))
     console.print(_time_table(campaign))
     console.print(_figures_table(campaign))
@@ -159,4 +159,4 @@ def _hours(time_s: float) -> str:
 
 
 def _percent(share_frac: float) -> str:
-    return "not known yet" if math.isnan(share_frac) else f"{100 * share_frac:.1f} %"
+    return "not known yet" if math.isnan(share_frac) else f"{share_frac:.1%}"

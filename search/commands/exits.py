@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
+from search.commands.terminal import explain
 from search.errors import SearchError, StorageUnusable, TrialsFailing
 
 log = logging.getLogger(__name__)
@@ -30,14 +29,14 @@ def errors_explained() -> Iterator[None]:
     try:
         yield
     except SearchError as error:
-        _explain(error.problem, error.hint)
+        explain(error.problem, error.hint)
         sys.exit(next((code for kind, code in _CODES.items() if isinstance(error, kind)), BAD_INPUT))
     except Exception as error:
         code = _code_of(error)
         if code is None:
             log.exception("this is a defect of the program")
             sys.exit(DEFECT)
-        _explain(str(error), str(getattr(error, "hint", "")))
+        explain(str(error), str(getattr(error, "hint", "")))
         sys.exit(code)
 
 
@@ -49,8 +48,3 @@ def _code_of(error: Exception) -> int | None:
     if isinstance(error, PredictorError | NamedWrongly):
         return BAD_INPUT
     return STORAGE_UNUSABLE if isinstance(error, DbError) else None
-
-
-def _explain(problem: str, hint: str) -> None:
-    typer.echo(f"error: {problem}", err=True)
-    typer.echo(f"hint: {hint}", err=True)

@@ -75,7 +75,7 @@ def _blocks_table() -> Table:
     for place in places:
         options = AUDIO_2D.set_options({"dw_stride": place.value})
         costs.append(count_graph(build_graph(dataclasses.replace(TABLE_2, options=options)), len(TABLE_2.blocks)))
-    headers = ("#", "type", "K", "filters", "paper", *(place.value for place in places))
+    headers = ("#", "type", "K", "filters", "paper", *(place.value.replace("_", "\n") for place in places))
     table = new_table("MFLOPs of Table 2's blocks, for each reading of where the DW stride acts", headers, ("type",))
     for i, (block, printed) in enumerate(zip(TABLE_2.blocks, TABLE_2_BLOCKS, strict=True)):
         sizes = (str(block.kernel), str(block.filters)) if block.filters else ("", "")

@@ -43,7 +43,7 @@ from search.commands.options import (
     under_old_name,
 )
 from search.commands.terminal import say
-from search.worker_processes import Companions, is_companion
+from search.worker_processes import Companions, hear_interrupts, is_companion
 
 if TYPE_CHECKING:
     from db.rows import TrialSpec
@@ -277,6 +277,7 @@ def _polite_interrupt() -> Iterator[Callable[[], bool]]:
 
     before: dict[int, Any] = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        hear_interrupts()
         yield lambda: asked
     finally:
         for number, old in before.items():

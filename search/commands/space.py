@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
     from search.survey.survey import Survey
 
 app = typer.Typer(help="Look at a search space, or at networks of it.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 SpaceName = Annotated[str, typer.Option("--space", help="audio2d or audio1d.")]
 _PAPER_LIMIT_BYTES = 60_000
 
 
 @app.callback(invoke_without_command=True)
-def space(context: typer.Context, name: SpaceName = "audio2d") -> None:
+def space(context: typer.Context, name: SpaceName = "audio2d", as_json: AsJson = False) -> None:
     """Prints a search space: what each block may be, and how many networks there are."""
     from search.networks.spaces import space_named
 
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is None and as_json:
+        typer.echo(json.dumps(_plain_space(space_named(name)), indent=2))
+    elif context.invoked_subcommand is None:
         print_table(_space_table(space_named(name)))
 
 
@@ -37,15 +41,23 @@ def show(
     network: Annotated[
         str, typer.Argument(metavar="ARCH", help="A network as text, `table2` for the paper's, or a baseline.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Prints one network as the paper's Table 2 does: blocks, strides, FLOPs, and parameters beside them."""
     from search.networks.baselines import Baseline
-    from search.networks.network import read_network_name
+    from search.networks.count import count_graph
+    from search.networks.network import graph_of, read_network_name
     from search.tflite.writer import write_tflite
 
     found = read_network_name(network)
+    size_bytes = len(write_tflite(found, seed=0))
+    if as_json:
+        cost = count_graph(graph_of(found)).total
+        counts = {"flops": cost.flops, "n_params": cost.n_params, "size_bytes": size_bytes}
+        typer.echo(json.dumps({"arch_text": found.text, "arch_hash": found.architecture_hash, **counts}, indent=2))
+        return
     print_table(_baseline_table(found) if isinstance(found, Baseline) else architecture_table(found))
-    typer.echo(f"size  {len(write_tflite(found, seed=0)) / 1e3:.2f} kB as int8 .tflite")
+    typer.echo(f"size  {size_bytes / 1e3:.2f} kB as int8 .tflite")
     typer.echo(f"text  {found.text}")
     typer.echo(f"hash  {found.architecture_hash}")
 
@@ -79,12 +91,31 @@ def survey(
         typer.echo(f"plot  {plot}")
 
 
+def _plain_space(space: Space) -> dict[str, Any]:
+    return {
+        "space": space.name,
+        "input_shape": list(space.input_shape),
+        "n_networks": space.size,
+        "options": {name: list(values) for name, values in space.options},
+        "blocks": [
+            {
+                "stride": list(position.stride),
+                "types": [kind.value for kind in position.types],
+                "kernels": list(position.kernels),
+                "filters": list(position.filters),
+                "n_options": len(position.blocks),
+            }
+            for position in space.positions
+        ],
+    }
+
+
 def _space_table(space: Space) -> Table:
     from search.networks.spaces import SPACES
 
     shape = " x ".join(str(n) for n in space.input_shape)
     headers = ("block", "stride", "types", "kernels", "filters", "options")
-    table = new_table(f"{space.name}: input {shape}", headers, left=("stride", "types", "kernels", "filters"))
+    table = new_table(f"{space.name}: input {shape}", headers, left=("types", "kernels", "filters"))
     for ordinal, position in enumerate(space.positions, start=1):
         table.add_row(
             str(ordinal),
@@ -96,7 +127,7 @@ def _space_table(space: Space) -> Table:
         )
     lines = [f"{space.size:,} networks", *(f"option {name} = {' | '.join(values)}" for name, values in space.options)]
     lines.append(f"other spaces: {', '.join(other.name for other in SPACES if other is not space)}")
-    table.caption = "\n".join(lines)
+    table.caption, table.caption_justify = "\n".join(lines), "left"
     return table
 
 

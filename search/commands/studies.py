@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from db.database import Database
+    from db.details import MeasuredEnergy
     from db.rows import StudyRow, TrialSpec
 
 Name = Annotated[str, typer.Option("--study", help="Name of the study.")]
 Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A trial's number, as `search best` prints it.")]
 
 
@@ -31,10 +34,11 @@ def best(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw all trained networks and the front; a .png.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prints the best trained networks of a study by reward, or its Pareto front; and what stopping has saved."""
     from db.database import open_database
-    from db.studies import find_study, list_trials
+    from db.studies import best_trials, find_study, list_trials
     from search.studies.front import draw_front, pareto_front
 
     with open_database(db, create=False) as database:
@@ -42,7 +46,10 @@ def best(
         trials = list_trials(database, row.study_id)
         if plot is not None:
             draw_front(row, trials, plot)
-        if front:
+        if as_json:
+            chosen = pareto_front(trials) if front else best_trials(database, row.study_id, top)
+            print_json(database, row, chosen)
+        elif front:
             found = pareto_front(trials)
             n_trained = sum(trial.state == "trained" for trial in trials)
             title = f"Pareto front of {n_trained} networks trained to the end: accuracy, energy, size"
@@ -69,7 +76,7 @@ def dashboard(
     serve_dashboard(url, port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"))
 
 
-def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
+def show(number: Number, study: Name = "search", db: Db = "lab.db", as_json: AsJson = False) -> None:
     """Prints one trial: its blocks as in the paper's Table 2, accuracies, energy and size."""
     from db.database import open_database
     from search.commands.space import architecture_table
@@ -77,6 +84,9 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
+        if as_json:
+            print_json(database, row, [trial])
+            return
         measured = _measured(database, row, trial)
     print_table(architecture_table(parse(trial.architecture.text)))
     typer.echo("  ".join((f"study    {row.name}", *row.marks)))
@@ -101,6 +111,40 @@ def export(
         row, trial = _found(database, study, number)
         card = export_trial(database, row, trial, out, keras)
     typer.echo(f"{out} and {card.name}; next: lab measure --models {quote(str(out.parent))}", err=True)
+
+
+def print_json(db: Database, study: StudyRow, trials: list[TrialSpec]) -> None:
+    """Trials for programs, with the names that columns of an export have; on stdout."""
+    from db.details import measured_energies
+
+    measured = measured_energies(db, [trial.model.sha256 for trial in trials if trial.model])
+    plain = [_plain(trial, measured.get(trial.model.sha256) if trial.model else None) for trial in trials]
+    marks = {"simulated": study.simulated, "synthetic": study.synthetic}
+    typer.echo(json.dumps({"study": study.name, **marks, "trials": plain}, indent=2))
+
+
+def _plain(trial: TrialSpec, measured: MeasuredEnergy | None) -> dict[str, Any]:
+    return {
+        "trial": trial.number + 1,
+        "state": trial.state,
+        "reward": trial.reward,
+        "penalty": trial.penalty,
+        "accuracy": trial.accuracy,
+        "float_accuracy": trial.float_accuracy,
+        "energy_mj": trial.energy_mj,
+        "energy_low_mj": trial.energy_low_mj,
+        "energy_high_mj": trial.energy_high_mj,
+        "measured_energy_mj": measured.energy_mj if measured else None,
+        "n_measured_visits": measured.n_visits if measured else 0,
+        "model_sha256": trial.model.sha256 if trial.model else None,
+        "size_bytes": trial.model.size_bytes if trial.model else None,
+        "flops": trial.architecture.flops,
+        "n_params": trial.architecture.n_params,
+        "arch_hash": trial.architecture.hash,
+        "arch_text": trial.architecture.text,
+        "duration_s": trial.duration_s,
+        "finished_utc": trial.finished_utc.isoformat(),
+    }
 
 
 def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
