@@ -1,4 +1,7 @@
-"""Processes that work ahead or alongside: started afresh, and never left behind."""
+"""Processes that work ahead or alongside: started afresh, and never left behind.
+
+Never forked: the caller may have threads (USB, logging) whose locks a fork would copy.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,37 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
-# Not fork: the caller may have threads (USB, logging) whose locks a fork would copy.
-_START_METHOD: Final = "spawn"
+
+class _DeafProcess(SpawnProcess):
+    """A process that is started with Ctrl-C held back: it could not be made deaf to it by itself in time."""
+
+    def start(self) -> None:
+        # It unblocks the signal where it starts anew.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _DeafContext(SpawnContext):
+    # A pool starts its processes one by one, when it has work for them.
+    Process = _DeafProcess
 
 
 def worker_pool(n_workers: int) -> ProcessPoolExecutor:
     """A pool whose processes end with this one, even when it is killed, and leave Ctrl-C to it.
 
     A terminal sends Ctrl-C to all of them. A worker that it ended would take its task with it, and its parent would
-    wait for that; so they are started deaf to it, which is before they could be made so by themselves.
+    wait for that.
     """
-    context = multiprocessing.get_context(_START_METHOD)
-    pool = ProcessPoolExecutor(n_workers, context, initializer=_work_ahead)
-    # It unblocks the signal where it starts anew.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        # The first task starts the processes, with the signals that this thread blocks.
-        pool.submit(_nothing)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return pool
+    return ProcessPoolExecutor(n_workers, _DeafContext(), initializer=_work_ahead)
 
 
 class Companions:
@@ -46,17 +55,10 @@ class Companions:
     """
 
     def __init__(self, n: int, work: Callable[..., None], *arguments: Any) -> None:
-        context = multiprocessing.get_context(_START_METHOD)
-        self._processes = [context.Process(target=_work_alongside, args=(work, arguments)) for _ in range(n)]
-        # Until they can hear Ctrl-C (`hear_interrupts`) it waits for them: a process that loads would end with a
-        # traceback. It unblocks the signal where the tracker starts anew.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            for process in self._processes:
-                process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Ctrl-C waits for them until they can hear it (`hear_interrupts`).
+        self._processes = [_DeafProcess(target=_work_alongside, args=(work, arguments)) for _ in range(n)]
+        for process in self._processes:
+            process.start()
 
     def __enter__(self) -> Companions:
         return self
@@ -97,10 +99,6 @@ def hear_interrupts() -> None:
 def is_companion() -> bool:
     """Whether this process works alongside the one that a user started."""
     return multiprocessing.parent_process() is not None
-
-
-def _nothing() -> None:
-    """The first task of a pool."""
 
 
 def _work_ahead() -> None:

@@ -172,7 +172,7 @@ def _train(handle: StudyHandle, n_trials: int, hours: float | None) -> bool:
     end_s = float("inf") if hours is None else time.monotonic() + 3600 * hours
     with storage_troubles(handle.url), _polite_interrupt() as should_stop:
         lines = _Lines(handle, n_trials)
-        worker = handle.worker(lines, lines.failed)
+        worker = handle.worker(lines, lines.failed, _say_waiting)
         worker.run(n_trials, lambda: should_stop() or time.monotonic() >= end_s)
         return should_stop()
 
@@ -229,6 +229,11 @@ def _work_alongside(options: dict[str, Any]) -> None:
             worker(**options)
         except typer.Exit as ended:
             sys.exit(ended.exit_code)
+
+
+def _say_waiting(n: int) -> None:
+    what = "a trial" if n == 1 else f"{n} trials"
+    say(f"waiting up to a minute and a half to see whether {what} of another container on this machine still goes on")
 
 
 class _Lines:

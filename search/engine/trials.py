@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from optuna.exceptions import StorageInternalError  # noqa: TID253
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError  # noqa: TID253
 from optuna.study import Study  # noqa: TID253
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,7 +41,12 @@ log = logging.getLogger(__name__)
 Report = Callable[[int, float], bool]
 """Told the ordinal (from 1) and the accuracy (0..1) of every evaluation; True: train no further."""
 
-_ANOTHER_TIME = (SearchError, StorageInternalError, SQLAlchemyError)
+
+class TrialLost(Exception):
+    """The trial that is under way belongs to another worker by now, or was finished by one: nothing is left to do."""
+
+
+_ANOTHER_TIME = (SearchError, StorageInternalError, SQLAlchemyError, TrialLost, UpdateFinishedTrialError)
 """Not the network's fault: the trial stays as it is, and is taken up again."""
 
 
@@ -101,13 +106,24 @@ def finish_trial(
     """Takes a trial to its value: a new one, one that was queued, or one of a worker that died at it.
 
     Returns:
-        None where it is given up: another worker has proposed the same at the same time.
+        None where it is given up: another worker has proposed the same at the same time, or has taken it over.
 
     Raises:
         OutsideSpace: what was queued is no architecture of the space.
         SearchError, StorageInternalError, SQLAlchemyError: not the network's fault; the trial can be taken up again.
         Exception: whatever else the training raised; the trial has failed.
     """
+    try:
+        return _finished(study, trial, encoding, objective, rule)
+    except (TrialLost, UpdateFinishedTrialError):
+        # This process was asleep, or taken for dead: the other one's result stands.
+        log.info("trial %d was taken over by another worker: let go", trial.number)
+        return None
+
+
+def _finished(
+    study: Study, trial: Trial, encoding: Encoding, objective: Objective, rule: StopRule
+) -> TrialOutcome | None:
     _propose(study, trial, encoding)
     if is_doubled(study, _as_stored(study, trial)):
         log.info("trial %d is another worker's too: given up", trial.number)

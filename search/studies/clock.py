@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ class StudyClock:
 
     Attributes:
         utc: of the calendar, aware.
+        wait: for so many seconds.
     """
 
     utc: Callable[[], datetime]
     monotonic_s: Callable[[], float]
+    wait: Callable[[float], object] = lambda duration_s: None
 
     @classmethod
     def of_this_machine(cls) -> StudyClock:
         """The real one."""
-        return cls(lambda: datetime.now(UTC), time.monotonic)
+        return cls(lambda: datetime.now(UTC), time.monotonic, threading.Event().wait)

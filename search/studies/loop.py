@@ -30,7 +30,7 @@ from search.engine.stopping.rule import StopRule
 from search.engine.trials import finish_trial
 from search.errors import BadText, ConversionFailed, OutsideSpace, StorageUnusable, TrialsFailing, WrongModel
 from search.studies.clock import StudyClock
-from search.studies.ownership import adopt_abandoned, ask
+from search.studies.ownership import adopt_abandoned, ask, doubtful
 from search.studies.recorded_objective import RecordedObjective, Trainer, row_of
 from search.studies.settings import StudySettings
 
@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES = 3
 """Trials on end that may fail before a worker stops: then it is hardly the networks' fault."""
+
+_LOOK_S = 2.0
+"""Between two looks at trials that are waited for."""
 
 _UNEVALUABLE = (OutsideSpace, BadText, ConversionFailed, WrongModel, PredictorError)
 """What is wrong with a trial itself: it fails on every worker, at any time."""
@@ -55,6 +58,7 @@ class Worker:
         train: how an architecture is trained.
         observe: told every finished trial.
         failed: told the number of every trial that could not be evaluated, and why.
+        waits: told how many trials are waited for, whose workers cannot be looked at from here.
     """
 
     study: Any
@@ -68,6 +72,7 @@ class Worker:
     train: Trainer
     observe: Callable[[TrialSpec], None] = lambda trial: None
     failed: Callable[[int, str], None] = lambda number, reason: None
+    waits: Callable[[int], None] = lambda n: None
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -93,7 +98,7 @@ class Worker:
         self.record_missing()
         n_done = n_failed = 0
         while not should_stop():
-            trial = self._next(n_trials)
+            trial = self._next(n_trials, should_stop)
             if trial is None:
                 break
             try:
@@ -136,15 +141,29 @@ class Worker:
             if number not in recorded:
                 record_trial(self.db, self.study_id, row_of(frozen, self._encoding))
 
-    def _next(self, n_trials: int) -> Any | None:
+    def _next(self, n_trials: int, should_stop: Callable[[], bool]) -> Any | None:
         adopted = adopt_abandoned(self.study, self.clock.utc())
         if adopted is not None:
             log.info("trial %d is taken up again", adopted.number)
             return adopted
         alive = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
         if len(alive) >= n_trials:
-            return None
+            return self._awaited(should_stop)
         return ask(self.study, self.clock.utc())
+
+    def _awaited(self, should_stop: Callable[[], bool]) -> Any | None:
+        """A trial whose worker turns out to be dead; None once all that cannot be looked at have shown to be alive."""
+        signed = doubtful(self.study)
+        if signed:
+            self.waits(len(signed))
+        while signed and not should_stop():
+            self.clock.wait(_LOOK_S)
+            adopted = adopt_abandoned(self.study, self.clock.utc())
+            if adopted is not None:
+                return adopted
+            now = doubtful(self.study)
+            signed = {number: seen for number, seen in signed.items() if now.get(number) == seen}
+        return None
 
     def _finish(self, trial: Any) -> bool:
         """Finishes a trial and records it; False where another worker has proposed the same at the same time."""

@@ -5,7 +5,7 @@ later, by any worker:
 
 | user attribute | when | meaning |
 |---|---|---|
-| worker | at each evaluation | who trains it, see `search.studies.ownership` |
+| worker | every 20 s | who trains it, see `search.studies.ownership` |
 | training_seed | before training | see `training_seed` |
 | accuracy, float_accuracy | when trained | of the int8 file and of the float model, validation split |
 | file_sha256, file_bytes | when trained | of the .tflite file |
@@ -32,7 +32,7 @@ from search.networks.architecture import Architecture
 from search.networks.architecture_spec import architecture_spec
 from search.studies.clock import StudyClock
 from search.studies.files import keep_file
-from search.studies.ownership import sign
+from search.studies.ownership import kept_signed, sign
 from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
 
 _ACCURACY, _FLOAT_ACCURACY, _SHA256, _FILE_BYTES = "accuracy", "float_accuracy", "file_sha256", "file_bytes"
@@ -63,27 +63,32 @@ class RecordedObjective:
         return self.costs.known(architecture)
 
     def train(self, architecture: Architecture, trial: Trial, report: Report) -> float | None:
-        """Trains, signs the trial at each evaluation, and keeps the file.
+        """Trains, keeps the trial signed meanwhile, and keeps the file.
 
         Raises:
+            TrialLost: another worker has taken the trial over.
             BuildFailed: the file cannot be written.
         """
         seed = training_seed(self.seed, architecture)
         trial.set_user_attr(_SEED, seed)
         began_s = self.clock.monotonic_s()
 
-        def watch(evaluation: CurveEvaluation) -> bool:
-            sign(trial, self.clock.utc())
-            return report(evaluation.ordinal, evaluation.accuracy)
-
         accuracy = None
-        try:
-            result = self.trainer(architecture, seed, watch)
-        except TrainingStopped as stop:
-            n_evaluations = len(stop.curve)
-        else:
-            self._keep(trial, result)
-            accuracy, n_evaluations = result.accuracy, len(result.curve)
+        with kept_signed(trial, self.clock.utc) as check:
+
+            def watch(evaluation: CurveEvaluation) -> bool:
+                check()
+                sign(trial, self.clock.utc())
+                return report(evaluation.ordinal, evaluation.accuracy)
+
+            try:
+                result = self.trainer(architecture, seed, watch)
+            except TrainingStopped as stop:
+                n_evaluations = len(stop.curve)
+            else:
+                sign(trial, self.clock.utc())
+                self._keep(trial, result)
+                accuracy, n_evaluations = result.accuracy, len(result.curve)
         trial.set_user_attr(_N_EVALUATIONS, n_evaluations)
         trial.set_user_attr(_DURATION_S, self.clock.monotonic_s() - began_s)
         trial.set_user_attr(_FINISHED_UTC, self.clock.utc().isoformat())

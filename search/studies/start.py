@@ -82,7 +82,12 @@ class StudyHandle:
         """The address of the storage without its password."""
         return shown(self.url)
 
-    def worker(self, observe: Callable[[TrialSpec], None], failed: Callable[[int, str], None]) -> Worker:
+    def worker(
+        self,
+        observe: Callable[[TrialSpec], None],
+        failed: Callable[[int, str], None],
+        waits: Callable[[int], None] = lambda n: None,
+    ) -> Worker:
         """A worker of this process; see `Worker` for what it tells."""
         from search.costs import PredictedCosts
         from search.engine.algorithms import Settings, build_sampler
@@ -109,6 +114,7 @@ class StudyHandle:
             train=self.source.train,
             observe=observe,
             failed=failed,
+            waits=waits,
         )
 
 

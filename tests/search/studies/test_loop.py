@@ -22,6 +22,7 @@ from search.errors import StorageUnusable, TrialsFailing
 from search.networks.architecture import Architecture
 from search.networks.spaces import AUDIO_2D
 from search.studies.ownership import WORKER, ask, signature
+from search.studies.process_identity import this_process
 from search.training.result import CurveEvaluation, TrainingResult, Watch
 
 # Trains as usual, but dies at the second evaluation of the third trial.
@@ -45,7 +46,7 @@ with a_worker(Path(sys.argv[1]), Path(sys.argv[2]), settings(), dying) as worker
     worker.run(6, lambda: False)
 """
 
-DEAD = signature(os.uname().nodename, 999_999_999, NOW)
+DEAD = signature(replace(this_process(), pid=999_999_999), NOW)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +194,7 @@ def test_a_trial_is_signed_as_it_comes_into_being(tmp_path: Path, predictor: Pat
     with a_worker(tmp_path, predictor, settings()) as worker:
         with pytest.MonkeyPatch.context() as patched:
             # The process ends as soon as the study has the trial.
-            patched.setattr("search.studies.ownership.sign", killed)
+            patched.setattr("search.studies.ownership._write", killed)
             with pytest.raises(Killed):
                 ask(worker.study, NOW)
         (trial,) = worker.study.trials
