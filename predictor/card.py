@@ -45,8 +45,10 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def figure(value: float, digits: int = 4) -> str:
-    """A number for people; an empty cell where there is none."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else ""
+    """A number for people, with three digits at least however small it is; an empty cell where there is none."""
+    if not math.isfinite(value):
+        return ""
+    return f"{value:.3g}" if 0 < abs(value) < 10.0 ** (1 - digits) else f"{value:.{digits}f}"
 
 
 def _what(report: FitReport) -> list[str]:

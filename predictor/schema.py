@@ -19,6 +19,7 @@ from predictor.table import FeatureTable, check_complete
 
 Matrix = NDArray[np.float32]
 
+_LARGEST = float(np.finfo(np.float32).max)
 UNSEEN = -1
 """The code of a category that was not seen in training."""
 
@@ -61,6 +62,11 @@ class FeatureSchema:
         return tuple(column.name for column in self.columns)
 
     @property
+    def are_categories(self) -> dict[str, bool]:
+        """Whether a column holds categories, by its name."""
+        return {column.name: bool(column.levels) for column in self.columns}
+
+    @property
     def categorical(self) -> list[int]:
         """Positions of the categories."""
         return [place for place, column in enumerate(self.columns) if column.levels]
@@ -87,7 +93,11 @@ class FeatureSchema:
             if table.is_categorical(column.name) != bool(column.levels):
                 kind, seen = ("categories", "numbers") if column.levels else ("numbers", "categories")
                 raise BadTable(f"column {column.name} has {seen}, the model was fitted on {kind}", "correct the column")
-            matrix[:, place] = _codes(column, values, unseen) if column.levels else values
+            if column.levels:
+                matrix[:, place] = _codes(column, values, unseen)
+            else:
+                _check_range(column.name, values)
+                matrix[:, place] = values
         return matrix
 
     def outside(self, table: FeatureTable) -> NDArray[np.bool_]:
@@ -122,6 +132,15 @@ def check_levels(schema: FeatureSchema, table: FeatureTable) -> None:
     for column in schema.columns:
         if column.levels and column.name in table.columns:
             _codes(column, table.columns[column.name], unseen=False)
+
+
+def _check_range(name: str, values: NDArray[Any]) -> None:
+    """Models see float32: a number beyond it would be an infinity to them."""
+    if (beyond := np.flatnonzero(np.abs(values) > _LARGEST)).size:
+        raise BadTable(
+            f"{name} is {values[beyond[0]]:g} in row {beyond[0] + 1}, more than a model can take",
+            "correct it, or give the column in another unit",
+        )
 
 
 def _column(table: FeatureTable, name: str) -> FeatureColumn:

@@ -25,6 +25,7 @@ MIN_ARCHITECTURES = 30
 
 _UNITS = {"mj": "mJ", "uj": "uJ", "ms": "ms", "us": "us", "s": "s", "w": "W", "mw": "mW", "bytes": "bytes"}
 _SHOWN_ROWS = 5
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +210,11 @@ def check_learnable(rows: Measurements, *, missing_targets: bool = False) -> Non
     if bad := np.flatnonzero(~np.isfinite(values)).size:
         raise BadTable(
             f"{bad} rows have no finite {rows.target.name}", "fill in or leave out these rows, or choose another column"
+        )
+    if values.size and np.abs(values).max() > _LARGEST:
+        raise BadTable(
+            f"{rows.target.name} is up to {np.abs(values).max():g}: squares of such numbers are none",
+            "correct it, or give the column in another unit",
         )
     if not values.size:
         raise TooFewRows(f"no row has a {rows.target.name}", "measure some, or choose another column")

@@ -43,7 +43,7 @@ def predict(
 
     saved = load(model)
     _check_out(out, what)
-    request = read_asked(what, saved.predictor.model.schema.names)
+    request = read_asked(what, saved.predictor.model.schema.are_categories)
     check_space(request, saved.manifest["provenance"])
     # The levels of an architecture are its space's; in another table an unknown one may be a slip of the pen.
     prediction = saved.predictor.predict(request.features, unseen=request.space is not None)

@@ -12,7 +12,7 @@ import numpy as np
 from lab.errors import UsageError
 from lab.prediction.features import architecture_features
 from predictor.table import FeatureTable
-from predictor.table_file import read_columns
+from predictor.table_file import read_columns, typed
 from search.errors import BadText
 from search.networks.architecture import Architecture
 from search.networks.network import Network, read_network_name
@@ -40,12 +40,12 @@ class PredictionRequest:
     space: str | None = None
 
 
-def read_asked(what: str, columns: Sequence[str]) -> PredictionRequest:
+def read_asked(what: str, columns: Mapping[str, bool]) -> PredictionRequest:
     """The rows that a user means.
 
     Args:
         what: an architecture's text, or a path.
-        columns: that the model needs.
+        columns: that the model needs, and whether each holds categories.
 
     Raises:
         UsageError: a baseline, or a file that cannot be read.
@@ -98,13 +98,13 @@ def _of_networks(networks: Sequence[Network]) -> PredictionRequest:
     return PredictionRequest("architecture", texts, architecture_features(architectures), architectures[0].space)
 
 
-def _of_table(path: Path, columns: Sequence[str]) -> PredictionRequest:
+def _of_table(path: Path, columns: Mapping[str, bool]) -> PredictionRequest:
     table = read_columns(path)
     text = next((name for name in _TEXT_COLUMNS if name in table), None)
     if text is not None and not set(columns) <= set(table):
-        texts = table[text].tolist()
+        texts = table[text].cells
         return _of_networks([_read_row(row, line) for row, line in enumerate(texts, start=1)])
-    features = FeatureTable(table).select(columns)
+    features = typed(table, columns)
     return PredictionRequest("row", tuple(str(row) for row in range(1, features.n_rows + 1)), features)
 
 

@@ -111,3 +111,47 @@ def test_a_row_without_a_group_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "a,energy_mj,g\n1,2,x\n2,3,\n3,4,\n")
     with pytest.raises(BadTable, match="g in rows 2, 3"):
         read_measurements(path, TableChoice(("a",), "energy_mj", group="g"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "separator"), [("utf-8", ";"), ("utf-8-sig", ","), ("utf-16", "\t"), ("cp1252", ";"), ("utf-8", "|")]
+)
+def test_every_encoding_and_separator_of_a_spreadsheet_is_read(tmp_path: Path, encoding: str, separator: str) -> None:
+    text = CSV.replace("conv", "größe").replace(",", separator).replace("\n", "\r\n")
+    (tmp_path / "table.csv").write_bytes(text.encode(encoding))
+    rows = read_measurements(tmp_path / "table.csv", CHOICE)
+    assert rows.features.columns["op"].tolist() == ["größe", "größe", "pool"]
+    assert rows.values.tolist() == [1.5, 1.6, 0.5]
+
+
+def test_excels_note_blank_lines_and_decimal_commas_are_read(tmp_path: Path) -> None:
+    text = "sep=;\nop;edges;energy_mj\n\nconv;3;1,5\npool;4;0,25\n"
+    assert read_measurements(written(tmp_path, text), CHOICE).values.tolist() == [1.5, 0.25]
+
+
+def test_a_dash_among_numbers_is_a_missing_number_and_its_line_is_named(tmp_path: Path) -> None:
+    text = "op,edges,energy_mj\na,3,1\n\nb,-,2\nc,5,3\n"
+    with pytest.raises(BadTable, match=r"numbers are missing: edges in line 4 \('-'\)"):
+        read_measurements(written(tmp_path, text), CHOICE)
+
+
+def test_an_odd_cell_of_a_column_that_nobody_asked_for_harms_nothing(tmp_path: Path) -> None:
+    text = "op,edges,notes,energy_mj\na,3,1,1\nb,4,2,2\nc,5,see page 3,3\n"
+    assert read_measurements(written(tmp_path, text), CHOICE).n_rows == 3
+
+
+def test_decimals_and_long_ids_of_parquet_keep_their_digits(tmp_path: Path) -> None:
+    import decimal
+
+    ids = [12345678901234567, 12345678901234568]
+    ops, edges = pyarrow.array(["a", "b"]).dictionary_encode(), [decimal.Decimal("3.50"), decimal.Decimal("4.25")]
+    table = pyarrow.table({"op": ops, "edges": edges, "energy_mj": [1.0, 2.0], "id": ids})
+    pyarrow.parquet.write_table(table, tmp_path / "table.parquet")
+    rows = read_measurements(tmp_path / "table.parquet", TableChoice(("op", "edges"), "energy_mj", group="id"))
+    assert rows.features.columns["edges"].tolist() == [3.5, 4.25]
+    assert rows.n_architectures == 2
+
+
+def test_a_line_with_too_many_cells_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="line 3 has 4 cells, the header 3"):
+        read_columns(written(tmp_path, "a,b,c\n1,2,3\n1,2,3,4\n"))

@@ -224,7 +224,7 @@ def test_bad_rows_are_refused_and_the_older_predictor_stays(run: Run, fitted: Pa
     before = (fitted / "energy-model" / "manifest.json").read_bytes()
     (fitted / "bad.csv").write_text("a,energy_mj\n" + "".join(f"{i},{1 + i / 9}\n" for i in range(40)) + ",3\n")
     table = ("fit-rf", "--table", "bad.csv", "--features", "a", "--target", "energy_mj")
-    refused(run(*table), 2, "missing or non-finite values: a in row 41")
+    refused(run(*table), 2, "numbers are missing: a in line 42")
     (fitted / "bad.csv").write_text("a,energy_mj\n1,2\n2,3\n")
     refused(run(*table), 2, "2 architectures; a fit needs at least 30")
     (fitted / "bad.csv").write_text("a,energy_mj\n" + "1,2\n" * 50)
