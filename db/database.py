@@ -7,6 +7,7 @@ refuses what is another program's or a newer version's. It is the checkpoint of 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
@@ -113,8 +115,16 @@ def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: fl
     shown = url.render_as_string(hide_password=True) if "://" in shown else shown
     is_sqlite = url.get_backend_name() == "sqlite"
     file = _file_of(url)
+    if is_sqlite and (file is None or file.name == ":memory:" or url.query.get("mode") == "memory"):
+        raise Unreachable(
+            f"{shown} is a database in memory, which ends with the process that made it",
+            "give the path of a file: a record is there to be kept",
+        )
+    read_only = False
     if file is not None:
         _check_place(file, create)
+        read_only = not create and not _is_writable(file.parent)
+        url = _read_only_url(file) if read_only else url
     with translated(shown):
         engine = _sqlite_engine(url, busy_timeout_s) if is_sqlite else create_engine(url)
     database = Database(
@@ -125,7 +135,7 @@ def open_database(target: str | Path, *, create: bool = True, busy_timeout_s: fl
     )
     try:
         _prepare(database, engine, create)
-        if is_sqlite:
+        if is_sqlite and not read_only:
             _use_wal(engine, shown)
     except BaseException:
         database.close()
@@ -146,6 +156,22 @@ def _check_place(file: Path, create: bool) -> None:
         raise Unreachable(f"there is no folder {file.parent}", PERMISSION_HINT)
     if not create and not file.exists():
         raise Unreachable(f"there is no database {file}", "check the path; `lab measure` creates a database")
+
+
+def _is_writable(folder: Path) -> bool:
+    # A file system that is mounted to be read denies it to root too.
+    return os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY
+
+
+def _read_only_url(file: Path) -> URL:
+    """A file in a folder in which nothing can be written: SQLite would make files of its own beside it.
+
+    Without what a writer has not brought into it yet, nothing else is there that could change: it is read as it is.
+    """
+    log = file.with_name(file.name + "-wal")
+    pending = log.exists() and log.stat().st_size > 0
+    query = {"mode": "ro", "uri": "true"} | ({} if pending else {"immutable": "1"})
+    return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query)
 
 
 def files_dir_of(target: str | Path) -> Path:

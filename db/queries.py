@@ -101,11 +101,13 @@ def list_campaigns(db: Database) -> list[CampaignRow]:
         return [campaign_row(stored) for stored in tx.scalars(select(CampaignTable).order_by(CampaignTable.id))]
 
 
-def count_sessions(db: Database, campaign_id: int) -> int:
-    """How many times the campaign was started, ended sessions and lost ones included."""
+def count_sessions(db: Database, campaign_id: int | None = None) -> int:
+    """How many times the campaign, or any of the record, was started, ended sessions and lost ones included."""
+    counted = select(func.count()).select_from(BenchSessionTable)
+    if campaign_id is not None:
+        counted = counted.where(BenchSessionTable.campaign_id == campaign_id)
     with db.read() as tx:
-        mine = BenchSessionTable.campaign_id == campaign_id
-        return tx.scalar(select(func.count()).select_from(BenchSessionTable).where(mine)) or 0
+        return tx.scalar(counted) or 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,7 +118,8 @@ def _session_setup(
     db: Database, profile: BenchProfile, plan: CampaignPlan, campaign: CampaignRow, record: Path | None
 ) -> Iterator[SessionSetup]:
     """The bench, open, and what else a session is made of; recorded if a file is named."""
-    session_number = count_sessions(db, campaign.campaign_id)
+    # Of the whole record: a simulated bench draws what a session has in common from it, and no two have the same.
+    session_number = count_sessions(db)
     provenance, state = this_process(), state_of(db, campaign)
     with ExitStack() as stack:
         tape = None

@@ -42,6 +42,10 @@ def export(
         ]
     for line in missing:
         typer.echo(harmless(line), err=True)
+    if len(exported.n_by_analysis) > 1:
+        counts = ", ".join(f"{n:,} of analysis {version}" for version, n in sorted(exported.n_by_analysis.items()))
+        typer.echo(f"energies of different analyses stand side by side ({counts}; column analysis_version):", err=True)
+        typer.echo("`lab reanalyse` brings all to the newest; --analysis-version takes those of one", err=True)
     typer.echo(f"{_described(exported)} to {'stdout' if out == '-' else out}", err=True)
 
 

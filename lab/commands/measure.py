@@ -20,13 +20,15 @@ def measure(
         list[Path] | None,
         typer.Argument(metavar="[MODEL.tflite | FOLDER]...", help="Your own .tflite files, or folders of them."),
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", min=1, help="How many architectures to measure in all.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", min=1, max=1_000_000, help="How many architectures to measure in all.")
+    ] = None,
     bench: Annotated[
         str | None,
         typer.Option("--bench", help="Bench profile: a name or a .toml file. [default: yours, else simulated]"),
     ] = None,
     db: Annotated[str, typer.Option("--db", help="Database: a file or an SQLAlchemy URL.")] = "lab.db",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sampling.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the sampling.")] = 1,
     campaign: Annotated[str | None, typer.Option("--campaign", help="Name; a campaign of that name goes on.")] = None,
     models: Annotated[
         Path | None, typer.Option("--models", help="The same as naming the folder, or file, without an option.")

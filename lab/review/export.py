@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,11 +91,13 @@ class ExportResult:
     Attributes:
         n_simulated: rows of them that came from a simulated bench.
         columns: their names in order.
+        n_by_analysis: rows by the version of the analysis that their energies are of.
     """
 
     n_rows: int
     n_simulated: int
     columns: tuple[str, ...]
+    n_by_analysis: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class _Survey:
     n_simulated: int
     n_rows: int
     last_visit_id: int
+    n_by_analysis: Mapping[int, int]
 
 
 def export_file(db: Database, out: Path, campaign: str | None = None) -> ExportResult:
@@ -157,16 +161,18 @@ def export_stream(db: Database, stream: IO[str], campaign: str | None = None) ->
 
 
 def _exported(survey: _Survey) -> ExportResult:
-    return ExportResult(survey.n_rows, survey.n_simulated, tuple(survey.kinds))
+    return ExportResult(survey.n_rows, survey.n_simulated, tuple(survey.kinds), survey.n_by_analysis)
 
 
 def _survey(db: Database, campaign: str | None) -> _Survey:
     kinds: dict[str, Kind | None] = dict(FIXED_KINDS)
     n_rows = n_simulated = last_visit_id = 0
+    n_by_analysis = Counter[int]()
     for row in result_rows(db, campaign):
         n_rows += 1
         n_simulated += row.simulated
         last_visit_id = row.visit_id
+        n_by_analysis[row.analysis_version] += 1
         for name, value in row.params.items():
             kinds[name] = _common(kinds.get(name), value)
     if not n_rows:
@@ -175,7 +181,8 @@ def _survey(db: Database, campaign: str | None) -> _Survey:
             f"There is no accepted visit in {whose} yet: nothing to export.",
             "See with `lab status` what became of the visits; `lab measure` goes on.",
         )
-    return _Survey({name: kind or "text" for name, kind in kinds.items()}, n_simulated, n_rows, last_visit_id)
+    kinds_found: dict[str, Kind] = {name: kind or "text" for name, kind in kinds.items()}
+    return _Survey(kinds_found, n_simulated, n_rows, last_visit_id, n_by_analysis)
 
 
 def _common(known: Kind | None, value: object) -> Kind | None:

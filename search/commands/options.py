@@ -11,7 +11,9 @@ from search.commands.terminal import say
 
 Given = TypeVar("Given")
 
-Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall have in all.")]
+Trials = Annotated[
+    int, typer.Option("--trials", min=1, max=1_000_000, help="How many trials the study shall have in all.")
+]
 Hours = Annotated[float | None, typer.Option("--hours", min=0.0, help="Begin no trial after so many hours.")]
 Workers = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that train at once, here; with one, runs repeat exactly.")
@@ -61,7 +63,7 @@ Budget = Annotated[
         help="Training of each network: smoke (shows that all works), quick (about a minute a trial) or thorough.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of proposals and trainings.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of proposals and trainings.")]
 
 DEFAULT_ALGORITHM = "known-penalty"
 

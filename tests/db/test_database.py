@@ -22,7 +22,7 @@ from db import migrate
 from db.campaigns import ensure_campaign
 from db.columns import Base
 from db.database import Database, open_database
-from db.errors import DatabaseLocked, DiskFull, ForeignFile, NewerSchema, TransientDbError, Unreachable
+from db.errors import DatabaseLocked, DbError, DiskFull, ForeignFile, NewerSchema, TransientDbError, Unreachable
 from db.queries import list_campaigns
 from db.schema import SCHEMA_REVISION, VERSION_TABLE
 
@@ -265,6 +265,20 @@ def test_foreign_keys_hold_again_after_a_migration(tmp_path: Path) -> None:
         assert tx.connection().exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
-def test_a_database_in_memory_can_be_used() -> None:
-    with open_database("sqlite://") as db:
-        assert list_campaigns(db) == []
+@pytest.mark.parametrize("target", ["sqlite://", "sqlite:///:memory:", ":memory:"])
+def test_a_record_in_memory_is_refused(target: str) -> None:
+    with pytest.raises(Unreachable, match="in memory"):
+        open_database(target)
+
+
+def test_a_record_in_a_folder_that_cannot_be_written_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_database(tmp_path / "lab.db").close()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    # Who runs the tests may write anywhere.
+    monkeypatch.setattr("db.database._is_writable", lambda folder: False)
+    with open_database(tmp_path / "lab.db", create=False) as db:
+        with db.read() as tx:
+            assert tx.execute(text("SELECT count(*) FROM campaign")).scalar() == 0
+        with pytest.raises(DbError), db.write() as tx:
+            tx.execute(text("DELETE FROM campaign"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
