@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.audio.classes import EVENTS, NEGATIVE_INDEX, SoundClass
+from search.audio.classes import CLASS_NAMES, EVENTS, NEGATIVE_INDEX, SoundClass
 from search.audio.examples import SoundData, standardised
+from search.audio.identity import ClipSource, sha256_of_clips, sha256_of_file
 from search.audio.log_mel import N_BANDS, N_FRAMES, N_SAMPLES, RATE_HZ, Spectrogram, Waveform, log_mel
 from search.errors import DataBroken, DataMissing
 
@@ -40,6 +41,7 @@ _TEST_LIST = "eval_segments.csv"
 _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 _VALIDATION_SHARE = 0.1
 _STEP = RATE_HZ // 2
+_SEGMENT = "loudest 2 s in steps of 0.5 s"
 _SHOWN = 5
 _LARGEST = 1e3
 _LONGEST_S, _LONGEST_NAME = 1e6, 200
@@ -108,11 +110,12 @@ def load_audioset(folder: Path) -> tuple[SoundData, Inventory]:
                 clips["validation" if clip.place < _VALIDATION_SHARE else "train"].append(clip)
     # A segment that stands in two lists is one clip.
     clips = {split: list(dict.fromkeys(listed)) for split, listed in clips.items()}
+    sources = list[ClipSource]()
     splits, missing, broken = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]](), dict[str, int](), list[str]()
     for split, listed in clips.items():
         found = [(clip, path) for clip in listed if (path := _file_of(folder, clip)) is not None]
         missing[split] = len(listed) - len(found)
-        splits[split] = _read_files(_half_negative(found), broken)
+        splits[split] = _read_files(_half_negative(found), split, sources, broken)
         if not len(splits[split][1]) and not broken:
             hint = f"put audio into {folder / 'audio'}, or spectrograms into {folder / 'log_mel'}, named YTID_START"
             raise DataMissing(f"none of the {len(listed)} {split} clips has a file of both kinds of class", hint)
@@ -121,7 +124,9 @@ def load_audioset(folder: Path) -> tuple[SoundData, Inventory]:
         rest = f"\n  and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
         raise DataBroken(f"{len(broken)} files cannot be used:{shown}{rest}", "remove them, or fetch them again")
     counts = "-".join(str(len(splits[split][1])) for split in clips)
-    return standardised(f"AudioSet, 9 classes, {counts} clips", False, splits), Inventory(missing, n_ambiguous)
+    made_from = {"kind": "AudioSet", "clips_sha256": sha256_of_clips(sources)}
+    data = standardised(f"AudioSet, 9 classes, {counts} clips", False, splits, CLASS_NAMES, made_from)
+    return data, Inventory(missing, n_ambiguous)
 
 
 def read_ontology(path: Path) -> dict[str, int]:
@@ -205,12 +210,15 @@ def _file_of(folder: Path, clip: Clip) -> Path | None:
     return None
 
 
-def _read_files(found: list[tuple[Clip, Path]], broken: list[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _read_files(
+    found: list[tuple[Clip, Path]], split: str, sources: list[ClipSource], broken: list[str]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     spectrograms, labels = list[Spectrogram](), list[int]()
     for clip, path in found:
         try:
             spectrograms.append(_spectrogram_of(path))
             labels.append(clip.class_index)
+            sources.append(ClipSource(split, clip.class_index, sha256_of_file(path), _SEGMENT))
         except (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
             # soundfile's errors are RuntimeErrors; a damaged head of an array can ask for any memory.
             broken.append(f"{path.name}: {error}")

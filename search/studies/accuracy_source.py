@@ -8,12 +8,14 @@ from pathlib import Path
 
 from search.audio.audioset import load_audioset
 from search.audio.examples import SoundData
+from search.audio.front_end import DataDescription
 from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
 from search.errors import BadTrainings
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
 from search.studies.budget import budget_named
 from search.studies.recorded_objective import Trainer
+from search.studies.settings import StudySettings
 from search.training.recipe import TrainingRecipe
 from search.training.result import TrainingResult, Watch
 
@@ -27,7 +29,9 @@ class AccuracySource:
 
     Attributes:
         name: the data, or the surrogate with its error.
-        sha256: of the data's numbers, or of the surrogate's table.
+        sha256: of what the data were made of, or of the surrogate's table.
+        numbers_sha256: gives that of the data's computed numbers, by which releases up to 0.2 knew data.
+        description: of the data; None for a surrogate.
         synthetic: whether the sounds behind it are synthesised.
         surrogate: whether it is one.
         train: gives the accuracy of an architecture.
@@ -35,11 +39,17 @@ class AccuracySource:
 
     name: str
     sha256: str
+    numbers_sha256: Callable[[], str]
+    description: DataDescription | None
     synthetic: bool
     surrogate: bool
     budget: str
     recipe: TrainingRecipe
     train: Trainer
+
+    def sha256_as_of(self, begun: StudySettings) -> str:
+        """The hash to hold against a study's: of the kind that it was begun with."""
+        return self.numbers_sha256() if begun.data_description is None else self.sha256
 
 
 def training_source(audioset: Path | None, budget_name: str, say: Say) -> AccuracySource:
@@ -57,7 +67,17 @@ def training_source(audioset: Path | None, budget_name: str, say: Say) -> Accura
 
         return train_graph(build_graph(architecture), data, budget.recipe, seed, watch)
 
-    return AccuracySource(data.name, data.sha256, data.synthetic, False, budget.name, budget.recipe, train)
+    return AccuracySource(
+        name=data.name,
+        sha256=data.sha256,
+        numbers_sha256=lambda: data.numbers_sha256,
+        description=data.description,
+        synthetic=data.synthetic,
+        surrogate=False,
+        budget=budget.name,
+        recipe=budget.recipe,
+        train=train,
+    )
 
 
 def surrogate_source(table: Path, space: str, say: Say) -> AccuracySource:
@@ -78,8 +98,16 @@ def surrogate_source(table: Path, space: str, say: Say) -> AccuracySource:
     say(f"nothing is trained: {surrogate.name}")
     synthetic = trainings.data.startswith("SYNTHETIC")
     return AccuracySource(
-        surrogate.name, surrogate.file_sha256, synthetic, True, "surrogate", trainings.recipe, surrogate.trainer()
-    )  # fmt: skip
+        name=surrogate.name,
+        sha256=surrogate.file_sha256,
+        numbers_sha256=lambda: surrogate.file_sha256,
+        description=None,
+        synthetic=synthetic,
+        surrogate=True,
+        budget="surrogate",
+        recipe=trainings.recipe,
+        train=surrogate.trainer(),
+    )
 
 
 def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundData:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from search.studies.loop import Worker
 
 
+_DATA_HINT = "give the data that the study was made with; rewards would not be comparable"
+_NUMBERS_HINT = "It was begun by a release up to 0.2, which knew data by computed numbers: processors differ in those"
+
+
 @dataclass(frozen=True)
 class StudyRequest:
     """What a user asks for; see the options of `search run`."""
@@ -155,13 +159,14 @@ def start_study(request: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         reward=request.reward,
         seed=request.seed,
         data=source.name,
-        data_sha256=source.sha256,
+        data_sha256=source.sha256 if begun is None else source.sha256_as_of(begun),
         recipe=source.recipe,
         budget=source.budget,
         predictor_sha256=saved.sha256,
         predictor_simulated=saved.predictor.simulated,
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
+        data_description=source.description if begun is None else begun.data_description,
     )
     with open_database(request.db) as db:
         # Storage and record are both asked before either is written to.
@@ -202,11 +207,11 @@ def join_study(
         source = _source(surrogate, audioset, settings.budget, settings.space, say)
         if (unseen := unseen_levels(saved, settings.search_space)) and not is_companion():
             say(unseen.text)
-        if source.sha256 != settings.data_sha256:
+        sha256 = source.sha256_as_of(settings)
+        if sha256 != settings.data_sha256:
             raise PredictorUnfit(
-                f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
-                f"({source.sha256[:12]}...)",
-                "give the data that the study was made with; rewards would not be comparable",
+                f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these ({sha256[:12]}...)",
+                _DATA_HINT if settings.data_description else f"{_DATA_HINT}. {_NUMBERS_HINT}",
             )
         with open_database(db_url) as db:
             _keep(db, predictor, saved)

@@ -33,7 +33,7 @@ def bands_data() -> SoundData:
         for i, label in enumerate(labels.tolist()):
             spectrograms[i, :, 4 * label : 4 * label + 4] += 1.5
         splits[name] = (spectrograms, labels)
-    return standardised("bands", True, splits)
+    return standardised("bands", True, splits, CLASS_NAMES, {"kind": "bands"})
 
 
 DATA = bands_data()
