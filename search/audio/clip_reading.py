@@ -28,6 +28,7 @@ Report = Callable[[int, int], None]
 _CHUNK = 16
 _CHUNKS_AHEAD = 4
 _SHOWN = 5
+_WIDEST = 78
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ def by_reason(unusable: Sequence[tuple[Path, UnusableFile]]) -> str:
     lines = []
     for reason, n in counts.most_common():
         path, found = first[reason]
-        lines.append(f"  {n:,} {reason}: {path.name}, {found.detail}")
+        lines.append(_short(f"  {n:,} {reason}: {path.name}, {found.detail}"))
     return "\n".join(lines)
 
 
@@ -135,7 +136,11 @@ def write_unusable(unusable: Sequence[tuple[Path, UnusableFile]], cache_dir: Pat
 
 def _lines(unusable: Sequence[tuple[Path, UnusableFile]]) -> Iterator[str]:
     for path, found in unusable:
-        yield f"{path.name}: {found.reason}, {found.detail}"
+        yield _short(f"{path.name}: {found.reason}, {found.detail}")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 3]}..."
 
 
 def _known(files: Sequence[ClipFile], cache: FeatureCache) -> list[StoredClip | UnusableFile | None]:
@@ -149,23 +154,19 @@ def _read_all(
     files: Sequence[ClipFile], places: list[int], n_threads: int
 ) -> Generator[tuple[list[int], list[FileReading]], None, None]:
     """Chunks of readings as they are done, few at a time in memory."""
-    from threadpoolctl import threadpool_limits
-
     chunks = iter([places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK)])
     pool = ThreadPoolExecutor(n_threads, "reads-audio")
     under_way: dict[Future[list[FileReading]], list[int]] = {}
-    # The matrix product of one spectrogram is too small to share: its threads would only wait for each other.
-    with threadpool_limits(1, "blas"):
-        try:
-            while True:
-                while len(under_way) < n_threads * _CHUNKS_AHEAD and (chunk := next(chunks, None)) is not None:
-                    under_way[pool.submit(_read_chunk, [files[place] for place in chunk])] = chunk
-                if not under_way:
-                    return
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    yield under_way.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    try:
+        while True:
+            while len(under_way) < n_threads * _CHUNKS_AHEAD and (chunk := next(chunks, None)) is not None:
+                under_way[pool.submit(_read_chunk, [files[place] for place in chunk])] = chunk
+            if not under_way:
+                return
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                yield under_way.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _read_chunk(files: list[ClipFile]) -> list[FileReading]:

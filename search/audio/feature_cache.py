@@ -86,14 +86,18 @@ class FeatureCache:
         self._rules = _rules()
         self._lock = threading.Lock()
         self._writable = True
-        self._lasting = self._open()
+        self._lasting: sqlite3.Connection | None = None
         self._temporary: sqlite3.Connection | None = None
+        self._lasting = self._open()
 
     def close(self) -> None:
         """Lets go of the files; temporary features are gone."""
         for connection in (self._lasting, self._temporary):
             if connection is not None:
                 connection.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def hashes(self, paths: Sequence[Path]) -> dict[Path, str]:
         """The sha256 of those files that are as they were when they were read last."""

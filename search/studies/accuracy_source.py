@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.audio.audioset import load_audioset
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
 from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
 from search.errors import BadTrainings
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
+from search.studies.audioset_source import load_audioset_aloud
 from search.studies.budget import budget_named
 from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
@@ -117,10 +117,7 @@ def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundDat
         DataMissing, DataBroken: AudioSet is not there, or cannot be read.
     """
     if audioset is not None:
-        data, inventory = load_audioset(audioset)
-        missing = sum(inventory.n_missing.values())
-        say(f"{data.name}; {missing:,} clips of the lists have no file, {inventory.n_ambiguous:,} are of two classes")
-        return data
+        return load_audioset_aloud(audioset, say)
     told = False
 
     def report(done: int, n: int) -> None:
