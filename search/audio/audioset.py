@@ -147,13 +147,12 @@ def _check_shared(listed: Mapping[str, Sequence[Clip]], lists: Sequence[Path]) -
 
 
 def _no_files(folder: Path, split: str, n_listed: int, strange: Sequence[str]) -> DataMissing:
-    there = (
-        f"there are files that no clip is named as: {', '.join(strange[:3])}" if strange else "there is no other file"
-    )
+    others = "".join(f"\n  {name}" for name in strange[:3])
+    there = f"there are files by other names:{others}" if strange else "there is no other file"
     kinds = " ".join(READ_SUFFIXES)
     return DataMissing(
         f"none of the {n_listed:,} {split} clips of the lists has a file below {folder};\n{there}\n"
-        f"looked for, for a segment of 30 to 40 s: {LOOKED_FOR}\nwith one of {kinds}",
+        f"looked for, for a segment of 30 to 40 s:\n  {LOOKED_FOR}\nwith one of {kinds}",
         f"put sounds into {folder / 'audio'}, or spectrograms into {folder / SPECTROGRAMS}, by one of these names",
     )
 

@@ -26,7 +26,7 @@ from search.audio.audioset_lists import Clip
 from search.audio.clip_files import READ_SUFFIXES, UNREAD_SUFFIXES
 
 SPECTROGRAMS = "log_mel"
-LOOKED_FOR = "YTID_30, YTID_30.000, YTID_30_40, YTID_30.0-40.0, YTID_30000_40000, YTID"
+LOOKED_FOR = "YTID_30  YTID_30.000  YTID_30_40  YTID_30.0-40.0  YTID_30000_40000  YTID"
 """Names of a clip that begins at 30 s and ends at 40, without suffix; a Y may stand before the id."""
 
 _RANKS = {suffix: rank for rank, suffix in enumerate((".npy", *READ_SUFFIXES, *UNREAD_SUFFIXES))}

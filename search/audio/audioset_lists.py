@@ -1,7 +1,7 @@
 """AudioSet's lists of segments, line by line; what a spreadsheet or a script made of a line is told, never guessed.
 
-A line is `YTID, start_seconds, end_seconds, "label,label"`. Comments are the lines at the beginning that start with #
-and are no segment: a spreadsheet takes an id that starts with - for a formula, and writes #NAME? in its place.
+A line is `YTID, start_seconds, end_seconds, "label,label"`. Comments are lines that start with # and are no segment: a
+spreadsheet takes an id that starts with - for a formula, and writes #NAME? in its place.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from search.errors import DataBroken, DataMissing
 _LONGEST_S = 1e6
 _SHOWN = 5
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
+_SPREADSHEET_ERROR = re.compile(r"#(\S*[?!]|N/A)")
 _COLUMNS = 4
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -127,12 +128,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise DataBroken(f"{path} is a spreadsheet's Unicode text (UTF-16)", f"save it as UTF-8; {SOURCE_HINT}")
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, skipinitialspace=True, strict=True)
-            begun = False
             for row in reader:
                 while row and not row[-1].strip():
                     row.pop()
-                if row and (begun or not _is_heading(row)):
-                    begun = True
+                if row and not _is_comment(row):
                     yield reader.line_num, row
     except FileNotFoundError as error:
         raise DataMissing(f"{path} is not there", SOURCE_HINT) from error
@@ -141,10 +140,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataBroken(f"{path}{where} cannot be read: {error}", SOURCE_HINT) from error
 
 
-def _is_heading(row: list[str]) -> bool:
+def _is_comment(row: list[str]) -> bool:
     first = row[0].strip()
     if first.startswith("#"):
-        return not (len(row) > 1 and _is_number(row[1]))
+        return not (_SPREADSHEET_ERROR.match(first) or (len(row) > 1 and _is_number(row[1])))
     return first.lower() == "ytid"
 
 
