@@ -96,14 +96,17 @@ def load_audioset(
         if listed[split] and not found[split]:
             raise _no_files(folder, split, len(listed[split]), strange)
     chosen = {split: _half_negative(clips) for split, clips in found.items()}
-    _check_classes(folder, {split: [clip.class_index for clip in clips] for split, clips in chosen.items()}, "file")
+    # Before hours of reading: what the lists have and no file is there for.
+    wanted = {split: _classes(clips) for split, clips in listed.items()}
+    _check_classes(folder, {split: wanted[split] - _classes(clips) for split, clips in chosen.items()}, "a file")
     cache = FeatureCache(cache_dir)
     asked = [ClipFile(Path(files[clip]), clip.segment) for split in SPLITS for clip in chosen[split]]
     read = read_clips(asked, cache, n_threads, report)
     unusable_path = write_unusable(read.unusable, cache_dir, folder)
     check_unusable(read.unusable, len(asked), unusable_path)
     splits = _split(read, chosen)
-    _check_classes(folder, {split: labels for split, (_, labels) in splits.items()}, "file of use")
+    every = set(range(len(CLASS_NAMES)))
+    _check_classes(folder, {split: every - set(labels) for split, (_, labels) in splits.items()}, _of_use(unusable_path))
     inventory = Inventory(
         n_missing={split: len(listed[split]) - len(found[split]) for split in SPLITS},
         n_ambiguous=remarks.n_ambiguous,
@@ -164,15 +167,23 @@ def _half_negative(found: Sequence[Clip]) -> list[Clip]:
     return sorted([*events, *negatives[: len(events)]], key=lambda clip: (clip.video, clip.start_s))
 
 
-def _check_classes(folder: Path, labels: Mapping[str, Sequence[int]], what: str) -> None:
-    lines = []
-    for split in SPLITS:
-        without = [name for index, name in enumerate(CLASS_NAMES) if index not in set(labels[split])]
-        if without:
-            lines.append(f"\n  {split}: {', '.join(without)}")
+def _classes(clips: Sequence[Clip]) -> set[int]:
+    return {clip.class_index for clip in clips}
+
+
+def _check_classes(folder: Path, without: Mapping[str, set[int]], what: str) -> None:
+    lines = [
+        f"\n  {split}: {', '.join(CLASS_NAMES[index] for index in sorted(missing))}"
+        for split, missing in without.items()
+        if missing
+    ]
     if lines:
         hint = "fetch clips of them (a tenth of the training lists is for validation); no network can be judged without"
-        raise DataMissing(f"in {folder} no clip of these classes has a {what}:{''.join(lines)}", hint)
+        raise DataMissing(f"in {folder} no clip of these classes has {what}:{''.join(lines)}", hint)
+
+
+def _of_use(unusable_path: Path | None) -> str:
+    return "a file of use" if unusable_path is None else f"a file of use (others: {unusable_path})"
 
 
 def _split(read: ReadClips, chosen: Mapping[str, Sequence[Clip]]) -> dict[str, tuple[ReadClips, list[int]]]:

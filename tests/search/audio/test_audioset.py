@@ -193,9 +193,17 @@ def test_a_class_without_a_clip_in_a_split_is_refused_by_name(audioset: Path) ->
     path = audioset / "eval_segments.csv"
     without = [line for line in path.read_text().splitlines() if EVENT_LABELS[4] not in line]
     path.write_text("\n".join(without))
-    with pytest.raises(DataMissing, match="has a file") as caught:
+    with pytest.raises(DataMissing, match="has a file of use") as caught:
         load(audioset)
     assert caught.value.problem.splitlines()[1:] == ["  test: doorbell"]
+
+
+def test_a_class_whose_files_are_not_there_is_refused_before_anything_is_read(audioset: Path, tmp_path: Path) -> None:
+    (audioset / "log_mel" / f"{video('ev', 8)}_30.npy").unlink()
+    with pytest.raises(DataMissing, match="has a file:") as caught:
+        load(audioset)
+    assert caught.value.problem.splitlines()[1:] == ["  test: doorbell"]
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_class_whose_files_are_of_no_use_is_refused_by_name(audioset: Path) -> None:
