@@ -65,7 +65,7 @@ def training_source(audioset: Path | None, budget_name: str, say: Say) -> Accura
     def train(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         from search.training.trainer import train as train_graph
 
-        return train_graph(build_graph(architecture), data, budget.recipe, seed, watch)
+        return train_graph(build_graph(architecture, data.n_classes), data, budget.recipe, seed, watch)
 
     return AccuracySource(
         name=data.name,

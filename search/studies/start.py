@@ -96,7 +96,7 @@ class StudyHandle:
         from search.studies.loop import Worker
 
         settings = self.settings
-        costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward))
+        costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward), settings.n_classes)
         encoding = Encoding(settings.search_space, settings.options)
         self.study.sampler = build_sampler(
             settings.algorithm, Settings(encoding, settings.seed, costs.penalties, skip_dominated=True)
