@@ -106,7 +106,9 @@ def load_audioset(
     check_unusable(read.unusable, len(asked), unusable_path)
     splits = _split(read, chosen)
     every = set(range(len(CLASS_NAMES)))
-    _check_classes(folder, {split: every - set(labels) for split, (_, labels) in splits.items()}, _of_use(unusable_path))
+    _check_classes(
+        folder, {split: every - set(labels) for split, (_, labels) in splits.items()}, _of_use(unusable_path)
+    )
     inventory = Inventory(
         n_missing={split: len(listed[split]) - len(found[split]) for split in SPLITS},
         n_ambiguous=remarks.n_ambiguous,

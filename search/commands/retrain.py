@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.commands.exits import INTERRUPTED
-from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, under_old_name
+from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, Recording, Sounds, under_old_name
 from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def retrain(
     repeats: Repeats = 5,
     budget: Budget = "quick",
     audioset: Data = None,
+    sounds: Sounds = None,
+    recording: Recording = None,
     out: Out = None,
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
@@ -51,7 +53,7 @@ def retrain(
     Exit codes: 0 done; 2 wrong usage, data or study; 5 record unusable; 130 interrupted.
     """
     from db.database import open_database
-    from search.studies.accuracy_source import load_data
+    from search.studies.accuracy_source import DataRequest, load_data
     from search.studies.budget import budget_named
     from search.studies.clock import StudyClock
     from search.studies.files import networks_dir
@@ -59,10 +61,11 @@ def retrain(
     from search.training.trainer import train
 
     training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget", "quick"))
+    request = DataRequest(audioset, sounds, recording)
     # A record that is not there has no study.
     with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
-        data = load_data(audioset, training_budget.clips, say)
+        data = load_data(request, training_budget.clips, say)
         files_dir, recipe = networks_dir(database), training_budget.recipe
         retrainer = FinalRetrainer(database, files_dir, data, recipe, StudyClock.of_this_machine(), train, _print_line)
         try:
@@ -131,7 +134,7 @@ def _print_comparison(db: Database, predictor: Path) -> None:
     if not compared:
         say("nothing has been retrained yet: search retrain --study NAME --baselines")
         return
-    marks = [compared[0].data] if compared[0].synthetic else []
+    marks = [compared[0].data]
     if any(each.measured and each.measured.simulated for each in compared) or (costs and costs.simulated):
         marks.append("energies SIMULATED")
     _print_table_1(compared, "; ".join(marks))

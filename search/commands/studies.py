@@ -74,10 +74,12 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db") -> None:
     from db.database import open_database
     from search.commands.space import architecture_table
     from search.networks.architecture import parse
+    from search.studies.settings import StudySettings
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
-    print_table(architecture_table(parse(trial.architecture.text)))
+    n_classes = StudySettings.from_plain(row.settings).n_classes
+    print_table(architecture_table(parse(trial.architecture.text), n_classes))
     typer.echo("  ".join((f"study    {row.name}", *row.marks)))
     for name, text in _facts(trial):
         typer.echo(f"{name:<8} {text}")
@@ -119,9 +121,16 @@ def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
 
 
 def _best_table(study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
+    from search.networks.architecture import parse
+    from search.networks.count import count_graph
+    from search.networks.graph import build_graph
+    from search.studies.settings import StudySettings
+
+    n_classes = StudySettings.from_plain(study.settings).n_classes
     headers = ("trial", "reward", "accuracy", "float", "mJ", "kB", "MFLOPs", "k params")
     table = new_table(f"{title}. {', '.join(study.marks)}".strip(), headers)
     for trial in trials:
+        counted = count_graph(build_graph(parse(trial.architecture.text), n_classes)).total
         size = f"{trial.model.size_bytes / 1e3:.1f}" if trial.model else ""
         table.add_row(
             str(trial.number + 1),
@@ -130,8 +139,8 @@ def _best_table(study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
             f"{trial.float_accuracy or 0:.1%}",
             f"{trial.energy_mj:.2f}",
             size,
-            f"{trial.architecture.flops / 1e6:.2f}",
-            f"{trial.architecture.n_params / 1e3:.1f}",
+            f"{counted.flops / 1e6:.2f}",
+            f"{counted.n_params / 1e3:.1f}",
         )
     return table
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.whole_file import whole_file
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
+from search.audio.recordings import RecordingRule
+from search.audio.sound_folder import load_sounds, printable
 from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
-from search.errors import BadTrainings
+from search.errors import BadTrainings, DataMissing
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
 from search.studies.audioset_source import load_audioset_aloud
@@ -18,9 +21,35 @@ from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
 from search.training.recipe import TrainingRecipe
 from search.training.result import TrainingResult, Watch
+from search.worker_processes import is_companion
 
 Say = Callable[[str], None]
 """Tells a user something."""
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Which sounds a user asks for; with neither folder, synthetic ones.
+
+    Attributes:
+        sounds: a folder of clips per class.
+        recording: how a recording of `sounds` is known from a file's name, see `RecordingRule`.
+    """
+
+    audioset: Path | None = None
+    sounds: Path | None = None
+    recording: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.audioset is not None and self.sounds is not None:
+            raise DataMissing("--sounds and --audioset are two data sets", "give one of them")
+        if self.recording is not None and self.sounds is None:
+            raise DataMissing("--recording says how to split the clips of --sounds, which is not given", "give both")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a folder is."""
+        return self.audioset is not None or self.sounds is not None
 
 
 @dataclass(frozen=True)
@@ -52,20 +81,20 @@ class AccuracySource:
         return self.numbers_sha256() if begun.data_description is None else self.sha256
 
 
-def training_source(audioset: Path | None, budget_name: str, say: Say) -> AccuracySource:
-    """Trainings on AudioSet from a folder, or on the synthetic set.
+def training_source(request: DataRequest, budget_name: str, say: Say) -> AccuracySource:
+    """Trainings on sounds from a folder, or on the synthetic set.
 
     Raises:
         UnknownBudget: no budget has that name.
-        DataMissing, DataBroken: AudioSet is not there, or cannot be read.
+        DataMissing, DataBroken: the sounds are not there, or cannot be used.
     """
     budget = budget_named(budget_name)
-    data = load_data(audioset, budget.clips, say)
+    data = load_data(request, budget.clips, say)
 
     def train(architecture: Architecture, seed: int, watch: Watch) -> TrainingResult:
         from search.training.trainer import train as train_graph
 
-        return train_graph(build_graph(architecture), data, budget.recipe, seed, watch)
+        return train_graph(build_graph(architecture, data.n_classes), data, budget.recipe, seed, watch)
 
     return AccuracySource(
         name=data.name,
@@ -110,14 +139,17 @@ def surrogate_source(table: Path, space: str, say: Say) -> AccuracySource:
     )
 
 
-def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundData:
-    """AudioSet from a folder, or the synthetic set.
+def load_data(request: DataRequest, clips: SyntheticSize, say: Say) -> SoundData:
+    """Sounds from a folder, or the synthetic set.
 
     Raises:
-        DataMissing, DataBroken: AudioSet is not there, or cannot be read.
+        DataMissing, DataBroken: the sounds are not there, or cannot be used.
     """
-    if audioset is not None:
-        return load_audioset_aloud(audioset, say)
+    if request.sounds is not None:
+        return _load_sounds(request.sounds, RecordingRule(request.recording), say)
+    if request.audioset is not None:
+        # Beside a worker that has said it all.
+        return load_audioset_aloud(request.audioset, (lambda text: None) if is_companion() else say)
     told = False
 
     def report(done: int, n: int) -> None:
@@ -128,4 +160,24 @@ def load_data(audioset: Path | None, clips: SyntheticSize, say: Say) -> SoundDat
 
     data = load_synthetic(clips, default_cache_dir(), report=report)
     say(f"data: {data.name}")
+    return data
+
+
+def _load_sounds(folder: Path, rule: RecordingRule, say: Say) -> SoundData:
+    data, inventory = load_sounds(folder, rule)
+    if is_companion():
+        return data
+    say(f"data: {data.name}, of {inventory.n_recordings:,} recordings")
+    for line in inventory.lines:
+        say(line)
+    if inventory.unusable:
+        listing = Path(f"{data.name.split(',')[0]}-unusable.txt")
+        text = "".join(f"{printable(path)}\t{reason}\n" for path, reason in inventory.unusable)
+        try:
+            with whole_file(listing) as part:
+                part.write_text(text, encoding="utf-8")
+            told = f"named with the reason in {listing}"
+        except OSError:
+            told = "\n" + text
+        say(f"{len(inventory.unusable):,} of {inventory.n_files:,} files cannot be used and are left out: {told}")
     return data

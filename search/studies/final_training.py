@@ -86,7 +86,7 @@ class FinalRetrainer:
 
     def _train(self, network: Network, seed: int, data_sha256: str) -> None:
         began_s = self.clock.monotonic_s()
-        trained = self.train(graph_of(network), self.data, self.longer, seed)
+        trained = self.train(graph_of(network, self.data.n_classes), self.data, self.longer, seed)
         test_accuracy = int8_accuracy(trained.tflite, self.data.test)
         sha256 = hashlib.sha256(trained.tflite).hexdigest()
         name = keep_file(self.files_dir, sha256, trained.tflite)

@@ -90,6 +90,11 @@ class StudySettings:
             raise UnknownSettings(f"the study's settings are none of this version: {error}", hint) from error
 
     @property
+    def n_classes(self) -> int | None:
+        """Of the data; None where the space's own number is meant."""
+        return None if self.data_description is None else len(self.data_description.class_names)
+
+    @property
     def search_space(self) -> Space:
         """The space itself."""
         return space_named(self.space)

@@ -55,12 +55,13 @@ OPERATORS: dict[type[Layer], tuple[str, int]] = {
 _QUANTIZE = ("QUANTIZE", 1)
 
 
-def write_tflite(network: Network, seed: int) -> bytes:
+def write_tflite(network: Network, seed: int, n_classes: int | None = None) -> bytes:
     """The network as a .tflite file with random weights.
 
     Args:
         network: a baseline, or an architecture of a known space.
         seed: of weights and quantization. Together with the network it fixes every byte.
+        n_classes: see graph_of.
 
     Returns:
         The file's bytes: int8 input (1, time, frequency, channels), int8 output (1, classes).
@@ -68,14 +69,14 @@ def write_tflite(network: Network, seed: int) -> bytes:
     Raises:
         UnknownSpace, OutsideSpace: see graph_of.
     """
-    return serialize(random_network(network, seed))
+    return serialize(random_network(network, seed, n_classes))
 
 
-def random_network(network: Network, seed: int) -> QuantizedNetwork:
+def random_network(network: Network, seed: int, n_classes: int | None = None) -> QuantizedNetwork:
     """The network with the random numbers that `write_tflite` writes; arguments and errors as there."""
     # The hash gives each network weights of its own, whatever the order in which files are written.
     words = np.frombuffer(bytes.fromhex(network.architecture_hash), dtype=">u4").tolist()
-    return draw_constants(graph_of(network), np.random.default_rng([seed, *words]))
+    return draw_constants(graph_of(network, n_classes), np.random.default_rng([seed, *words]))
 
 
 def serialize(network: QuantizedNetwork) -> bytes:
