@@ -101,12 +101,12 @@ def read_segments(path: Path, ontology: Ontology, remarks: ListRemarks) -> Itera
             yield Clip(video, start_s, end_s, classes.pop())
     if lines.n:
         raise DataBroken(
-            f"{path}: {_count(lines.n, 'line')} not as published (YTID, start, end, labels):{_first(lines)}",
+            f"{path}:\n{_count(lines.n, 'line')} not as published (YTID, start, end, labels):{_first(lines)}",
             f"take the published file, unopened by a spreadsheet: {SOURCE_HINT}",
         )
     if labels.n:
         raise DataBroken(
-            f"{path}: {_count(labels.n, 'label')} not in ontology.json, neither as id nor as name:{_first(labels)}",
+            f"{path}:\n{_count(labels.n, 'label')} not in ontology.json, neither as id nor as name:{_first(labels)}",
             f"write labels as ids (/m/05tny_) or display names (Bark) of the ontology; {SOURCE_HINT}",
         )
 
@@ -161,8 +161,8 @@ def _fields(row: list[str]) -> tuple[str, float, float, str]:
         raise ValueError(_wrong_columns(row))
     video, start, end, labels = (value.strip() for value in row)
     if not _VIDEO.fullmatch(video):
-        spreadsheet = " (a spreadsheet took an id for a formula)" if video.startswith("#") else ""
-        raise ValueError(f"{video[:30]!r} is no YouTube id of 11 letters, digits, - and _{spreadsheet}")
+        why = ": a spreadsheet took it for a formula" if video.startswith("#") else " (11 letters, digits, - or _)"
+        raise ValueError(f"{video[:20]!r} is no YouTube id{why}")
     try:
         start_s, end_s = float(start), float(end)
     except ValueError:
@@ -180,5 +180,5 @@ def _wrong_columns(row: list[str]) -> str:
         if whole.count(separator) >= _COLUMNS - 1:
             return f"fields are separated by {name}, not by commas"
     if len(row) > _COLUMNS:
-        return f"{len(row)} fields in place of {_COLUMNS}: the labels need quotes around all of them"
+        return f"{len(row)} fields, not {_COLUMNS}: quotes are needed around all labels"
     return f"{len(row)} of {_COLUMNS} fields"

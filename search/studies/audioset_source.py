@@ -71,7 +71,8 @@ def remarks(inventory: Inventory) -> Iterator[str]:
         yield f"{inventory.n_by_name:,} lines name labels by display name; ontology.json says which they are"
     if inventory.unusable:
         n = len(inventory.unusable)
-        yield f"{n:,} files are of no use and left out (up to {MOST_UNUSABLE_FRAC:.0%} may be):"
+        files = "1 file is" if n == 1 else f"{n:,} files are"
+        yield f"{files} of no use and left out (up to {MOST_UNUSABLE_FRAC:.0%} may be):"
         yield by_reason(inventory.unusable)
         yield f"all of them: {inventory.unusable_path or 'cannot be written where features are kept'}"
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +94,6 @@ def test_spectrograms_are_those_that_were_computed_in_memory_before(tmp_path: Pa
 
 
 def place(name: str) -> float:
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
@@ -103,6 +105,24 @@ def test_the_same_folder_gives_the_same_data_from_the_cache_and_without(audioset
     assert again.n_read == 0
     assert first.sha256 == second.sha256 == third.sha256
     assert first.numbers_sha256 == second.numbers_sha256 == third.numbers_sha256
+
+
+_HERE = """
+import sys; from pathlib import Path
+from search.audio.audioset import load_audioset
+print(load_audioset(Path(sys.argv[1]), Path(sys.argv[2]), 1)[0].sha256)
+"""
+
+
+@pytest.mark.parametrize("kernels", ["Prescott", "Haswell"])
+def test_the_same_files_are_the_same_data_under_other_matrix_products(tmp_path: Path, kernels: str) -> None:
+    folder = tmp_path / "as"
+    write_sounds(folder / "audio", write_lists(folder), lambda each: f"{each}_30.wav")
+    done = subprocess.run(
+        [sys.executable, "-c", _HERE, str(folder), str(tmp_path / "there")],
+        env=os.environ | {"OPENBLAS_CORETYPE": kernels}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == load(folder)[0].sha256
 
 
 def test_other_bytes_in_a_file_are_other_data(audioset: Path) -> None:
@@ -163,6 +183,7 @@ def test_too_many_files_of_no_use_are_refused_by_reason(audioset: Path, tmp_path
         load(audioset)
     assert "20 empty" in caught.value.problem
     assert "20 damaged" in caught.value.problem
+    assert max(map(len, caught.value.problem.replace(str(tmp_path), "").splitlines())) <= 80
     named = next((tmp_path / "cache").glob("unusable-as-*.tsv"))
     assert str(named) in caught.value.problem
     assert len(named.read_text().splitlines()) == 41

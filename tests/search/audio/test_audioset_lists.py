@@ -27,6 +27,7 @@ def refused(folder: Path, text: str | bytes) -> DataBroken:
         clips_of(folder, text)
     assert caught.value.hint
     assert "list.csv" in caught.value.problem
+    assert max(map(len, caught.value.problem.splitlines()[1:]), default=0) <= 80
     return caught.value
 
 
@@ -68,7 +69,7 @@ def test_a_line_is_the_same_clip_in_every_usual_form(tmp_path: Path, text: str) 
         ("-T002xAbCdE;30;40;/m/speech", "semicolons"),
         ("-T002xAbCdE\t30\t40\t/m/speech", "tabs"),
         ('"-T002xAbCdE, 30.000, 40.000, ""/m/speech"""', "whole line"),
-        ("-T002xAbCdE, 30.000, 40.000, /m/speech,/m/pets", "quotes around"),
+        ("-T002xAbCdE, 30.000, 40.000, /m/speech,/m/pets", "quotes are needed"),
         ('-T002xAbCdE, "30,000", "40,000", "/m/speech"', "no seconds"),
         ('-T002xAbCdE, 00:30, 00:40, "/m/speech"', "no seconds"),
         ('-T002xAbCdE, 40, 30, "/m/speech"', "no segment"),
