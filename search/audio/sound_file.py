@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from search.audio.audioset import loudest
+from search.audio.clip_files import loudest
 from search.audio.log_mel import FRONT_END, RATE_HZ, Spectrogram, Waveform, log_mel
 
 SEGMENT = "the loudest 2 s in steps of 0.5 s; silence is added at the end of shorter ones"

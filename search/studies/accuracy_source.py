@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.whole_file import whole_file
-from search.audio.audioset import load_audioset
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
 from search.audio.recordings import RecordingRule
@@ -16,6 +15,7 @@ from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_s
 from search.errors import BadTrainings, DataMissing
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
+from search.studies.audioset_source import load_audioset_aloud
 from search.studies.budget import budget_named
 from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
@@ -148,10 +148,8 @@ def load_data(request: DataRequest, clips: SyntheticSize, say: Say) -> SoundData
     if request.sounds is not None:
         return _load_sounds(request.sounds, RecordingRule(request.recording), say)
     if request.audioset is not None:
-        data, inventory = load_audioset(request.audioset)
-        missing = sum(inventory.n_missing.values())
-        say(f"{data.name}; {missing:,} clips of the lists have no file, {inventory.n_ambiguous:,} are of two classes")
-        return data
+        # Beside a worker that has said it all.
+        return load_audioset_aloud(request.audioset, (lambda text: None) if is_companion() else say)
     told = False
 
     def report(done: int, n: int) -> None:
