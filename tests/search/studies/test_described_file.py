@@ -60,8 +60,8 @@ def sounds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def data(sounds: Path) -> SoundData:
-    return load_sounds(sounds, RecordingRule())[0]
+def data(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> SoundData:
+    return load_sounds(sounds, RecordingRule(), tmp_path_factory.mktemp("cache"))[0]
 
 
 def write_random(graph: Graph, data: SoundData, path: Path, seed: int = 0) -> bytes:
