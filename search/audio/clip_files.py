@@ -87,15 +87,18 @@ class ClipFile:
 
     Attributes:
         segment: the file holds this segment of a video, or the video from its beginning; None: the file is the clip.
+        shortest_s: what is shorter is of no use.
     """
 
     path: Path
     segment: Segment | None = None
+    shortest_s: float = _SHORTEST_S
 
     @property
     def asked(self) -> str:
         """Which part of the file, in words; with the file's bytes it decides the features."""
-        return "whole" if self.segment is None else self.segment.text
+        part = "whole" if self.segment is None else self.segment.text
+        return part if self.shortest_s == _SHORTEST_S else f"{part}, from {self.shortest_s:g} s on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,7 @@ def _read_sound(clip: ClipFile) -> tuple[Waveform, str]:
 
     with soundfile.SoundFile(clip.path) as stream:
         rate_hz = stream.samplerate
-        first, n_frames, part = _part_of(clip.segment, stream.frames / rate_hz, stream.frames, rate_hz)
+        first, n_frames, part = _part_of(clip, stream.frames / rate_hz, stream.frames, rate_hz)
         if first:
             stream.seek(first)
         samples: NDArray[np.float32] = stream.read(n_frames, dtype="float32", always_2d=True)
@@ -221,11 +224,12 @@ def _read_sound(clip: ClipFile) -> tuple[Waveform, str]:
     return np.asarray(mono, np.float32), part
 
 
-def _part_of(segment: Segment | None, length_s: float, n_frames: int, rate_hz: int) -> tuple[int, int, str]:
+def _part_of(clip: ClipFile, length_s: float, n_frames: int, rate_hz: int) -> tuple[int, int, str]:
     """First frame, frames and name of the part of a file that is the clip."""
+    segment = clip.segment
     if n_frames == 0:
         raise UnusableFile(Unusable.EMPTY, "no samples")
-    if length_s < _SHORTEST_S:
+    if length_s < clip.shortest_s:
         raise UnusableFile(Unusable.TOO_SHORT, f"{length_s:.2f} s")
     # A download may have ended early: what there is of a segment is used, from its beginning.
     if segment is None or length_s <= segment.end_s - segment.start_s + _TOLERANCE_S:

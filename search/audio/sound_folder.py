@@ -11,17 +11,22 @@ dot are left out. No class is added to those that have a folder.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.audio.clip_files import ClipFile, UnusableFile
+from search.audio.clip_reading import Report, check_unusable, read_clips, write_unusable
 from search.audio.examples import SoundData, standardised
+from search.audio.feature_cache import FeatureCache, StoredClip
 from search.audio.identity import ClipSource, sha256_of_clips
-from search.audio.log_mel import N_BANDS, N_FRAMES
+from search.audio.log_mel import N_BANDS, N_FRAMES, Spectrogram
 from search.audio.recordings import (
     OWN_RECORDINGS,
     PIECE_RULE,
@@ -31,12 +36,13 @@ from search.audio.recordings import (
     shared_recordings,
     split_recordings,
 )
-from search.audio.sound_file import SEGMENT, SoundFile, UnusableSound, read_sound
+from search.audio.synthetic_data import default_cache_dir
 from search.errors import DataBroken, DataMissing
 
-MOST_UNUSABLE = 0.05
-"""Share of the files that may be unusable: more is refused."""
+SHORTEST_S = 0.05
+"""Of a clip: silence is added at its end, up to two seconds."""
 
+_SEGMENT = "the loudest 2 s in steps of 0.5 s; silence is added at the end of shorter ones"
 _LAYOUT = "put the clips of each class into a folder of its own, DIR/CLASS/.. or DIR/train/CLASS/.."
 _SPLIT_NAMES = (*SPLITS, "training", "valid", "val", "dev", "testing", "eval", "evaluation")
 _SHOWN = 5
@@ -52,9 +58,18 @@ class _Listed:
 
 
 @dataclass(frozen=True, eq=False)
+class _Sound:
+    """What a file gave: the hash of its bytes, and that of its spectrogram, which copies in other formats share."""
+
+    spectrogram: Spectrogram
+    file_sha256: str
+    sound_sha256: str
+
+
+@dataclass(frozen=True, eq=False)
 class _Clip:
     listed: _Listed
-    sound: SoundFile
+    sound: _Sound
     recording: str
     split: str
 
@@ -67,13 +82,15 @@ class SoundInventory:
         counts: clips by (class, split).
         n_recordings: different ones.
         unusable: path and reason of each file that was left out.
+        unusable_path: the file that names them.
     """
 
     class_names: tuple[str, ...]
     counts: dict[tuple[str, str], int]
     n_recordings: int
     n_files: int
-    unusable: tuple[tuple[Path, str], ...]
+    unusable: tuple[tuple[Path, UnusableFile], ...]
+    unusable_path: Path | None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -85,40 +102,48 @@ class SoundInventory:
 
 
 def load_sounds(
-    folder: Path, rule: RecordingRule, report: Callable[[int, int], None] = lambda done, n: None
+    folder: Path, rule: RecordingRule, cache_dir: Path | None = None, report: Report = lambda done, n: None
 ) -> tuple[SoundData, SoundInventory]:
-    """Reads a folder of sounds.
+    """Reads a folder of sounds; features are kept, and no file that has not changed is read twice.
 
     Args:
+        cache_dir: where they are kept. None: `default_cache_dir`.
         report: told how many files are read, of how many.
 
     Raises:
         DataMissing: there is no such folder, or no clips in it.
         DataBroken: its layout, its splits or too many of its files cannot be used; says which.
     """
+    cache_dir = default_cache_dir() if cache_dir is None else cache_dir
     listed = _listed(folder)
     class_names = tuple(sorted({each.class_name for each in listed}))
     if len(class_names) < 2:
         raise DataMissing(f"{folder} has clips of {len(class_names)} class, two are needed", _LAYOUT)
-    sounds, unusable = _read(listed, report)
-    if len(unusable) > MOST_UNUSABLE * len(listed):
-        raise DataBroken(
-            f"{len(unusable)} of the {len(listed)} files in {folder} cannot be used:{shown_unusable(unusable)}",
-            f"remove or replace them: more than {MOST_UNUSABLE:.0%} are not left out without asking",
-        )
+    cache = FeatureCache(cache_dir)
+    asked = [ClipFile(each.path, shortest_s=SHORTEST_S) for each in listed]
+    read = read_clips(asked, cache, len(os.sched_getaffinity(0)), report)
+    unusable_path = write_unusable(read.unusable, cache_dir, folder)
+    check_unusable(read.unusable, len(listed), unusable_path)
+    sounds = [
+        (each, _sound(cache, stored)) for each, stored in zip(listed, read.clips, strict=True) if stored is not None
+    ]
+    cache.close()
     clips = _split(sounds, rule)
     _check_every_class(clips, class_names)
-    counts = Counter((clip.listed.class_name, clip.split) for clip in clips)
     inventory = SoundInventory(
-        class_names, dict(counts), len({clip.recording for clip in clips}), len(listed), tuple(unusable)
+        class_names,
+        dict(Counter((clip.listed.class_name, clip.split) for clip in clips)),
+        len({clip.recording for clip in clips}),
+        len(listed),
+        read.unusable,
+        unusable_path,
     )
     return _data(folder, clips, class_names), inventory
 
 
-def shown_unusable(unusable: list[tuple[Path, str]]) -> str:
-    """The first of them, a line each."""
-    lines = "".join(f"\n  {printable(path)}: {reason}" for path, reason in unusable[:_SHOWN])
-    return lines + (f"\n  and {len(unusable) - _SHOWN} more" if len(unusable) > _SHOWN else "")
+def _sound(cache: FeatureCache, stored: StoredClip) -> _Sound:
+    spectrogram = cache.spectrograms([stored.row])[0]
+    return _Sound(spectrogram, stored.sha256, hashlib.sha256(spectrogram.tobytes()).hexdigest())
 
 
 def printable(path: Path | str) -> str:
@@ -165,20 +190,7 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(
-    listed: list[_Listed], report: Callable[[int, int], None]
-) -> tuple[list[tuple[_Listed, SoundFile]], list[tuple[Path, str]]]:
-    sounds, unusable = list[tuple[_Listed, SoundFile]](), list[tuple[Path, str]]()
-    for done, each in enumerate(listed, start=1):
-        try:
-            sounds.append((each, read_sound(each.path)))
-        except UnusableSound as error:
-            unusable.append((each.path, str(error)))
-        report(done, len(listed))
-    return sounds, unusable
-
-
-def _split(sounds: list[tuple[_Listed, SoundFile]], rule: RecordingRule) -> list[_Clip]:
+def _split(sounds: list[tuple[_Listed, _Sound]], rule: RecordingRule) -> list[_Clip]:
     """The clips in their splits, by split, class and path.
 
     Raises:
@@ -200,7 +212,7 @@ def _split(sounds: list[tuple[_Listed, SoundFile]], rule: RecordingRule) -> list
     return sorted(clips, key=lambda clip: (SPLITS.index(clip.split), clip.listed.class_name, clip.listed.path))
 
 
-def _check_one_class(sounds: list[tuple[_Listed, SoundFile]]) -> None:
+def _check_one_class(sounds: list[tuple[_Listed, _Sound]]) -> None:
     first: dict[str, _Listed] = {}
     for each, sound in sounds:
         other = first.setdefault(sound.sound_sha256, each)
@@ -212,7 +224,7 @@ def _check_one_class(sounds: list[tuple[_Listed, SoundFile]]) -> None:
 
 
 def _check_apart(
-    sounds: list[tuple[_Listed, SoundFile]], recordings: list[str], splits: list[str], rule: RecordingRule
+    sounds: list[tuple[_Listed, _Sound]], recordings: list[str], splits: list[str], rule: RecordingRule
 ) -> None:
     """Returns when the folders of the splits share nothing."""
     first: dict[str, _Listed] = {}
@@ -257,7 +269,7 @@ def _data(folder: Path, clips: list[_Clip], class_names: tuple[str, ...]) -> Sou
         labels = np.array([index[clip.listed.class_name] for clip in own], np.int64)
         splits[split] = spectrograms, labels
         sources += [
-            ClipSource(split, int(label), clip.sound.file_sha256, SEGMENT)
+            ClipSource(split, int(label), clip.sound.file_sha256, _SEGMENT)
             for clip, label in zip(own, labels, strict=True)
         ]
     counts = "-".join(str(len(splits[split][1])) for split in SPLITS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,6 +56,13 @@ class SyntheticSize:
     def file_name(self) -> str:
         """Of the cache."""
         return f"synthetic-v{_VERSION}-{self.n_train}-{self.n_validation}-{self.n_test}-seed{self.seed}.npz"
+
+
+def size_of_name(name: str) -> SyntheticSize | None:
+    """The size of this name; None for a name that is none of this version's."""
+    found = re.search(r", (\d+)-(\d+)-(\d+), seed (\d+)$", name)
+    size = SyntheticSize(*map(int, found.groups())) if found else None
+    return size if size is not None and size.name == name else None
 
 
 def load_synthetic(

@@ -28,6 +28,10 @@ Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many of th
 Baselines = Annotated[bool, typer.Option("--baselines", help="MobileNetV1, MobileNetV2 and both TC-ResNets too.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Trainings of each, from different seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for a .tflite file of each: for `lab measure`.")]
+Export = Annotated[
+    Path | None,
+    typer.Option("--export", help="A folder for a .tflite file of each that says how it is run, and classify.py."),
+]
 Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
 
 
@@ -42,6 +46,7 @@ def retrain(
     sounds: Sounds = None,
     recording: Recording = None,
     out: Out = None,
+    export: Export = None,
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
     effort: OldEffort = None,
@@ -75,6 +80,8 @@ def retrain(
             raise typer.Exit(INTERRUPTED) from None
         if out is not None:
             _hand_out(retrainer, chosen, out)
+        if export is not None:
+            _export(retrainer, chosen, export)
         _print_comparison(database, predictor)
 
 
@@ -118,6 +125,21 @@ def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> 
         name = _short_name(network.text, network.architecture_hash)
         copy_file(retrainer.files_dir / files[network.text], out / f"{name}.tflite")
     say(f"{len(networks)} files in {out}; next: lab measure --models {quote(str(out))}")
+
+
+def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
+    """Writes the first repeat of each network with its description, and the program that runs it."""
+    from search.networks.network import graph_of
+    from search.studies.described_file import PROGRAM, write_described
+    from search.studies.files import read_file
+
+    files = {row.network_text: row.model.name for row in retrainer.finished() if row.seed == 1}
+    for network in networks:
+        path = out / f"{_short_name(network.text, network.architecture_hash)}.tflite"
+        graph = graph_of(network, retrainer.data.n_classes)
+        tflite = read_file(retrainer.files_dir / files[network.text])
+        write_described(tflite, graph, retrainer.data.description, path, say)
+        say(f"{path}; next: python {quote(str(out / PROGRAM))} {quote(str(path))} SOUND.wav")
 
 
 def _print_comparison(db: Database, predictor: Path) -> None:

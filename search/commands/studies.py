@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import new_table, print_table
+from search.commands.options import Data
+from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,17 +92,27 @@ def export(
     keras: Annotated[
         Path | None, typer.Option("--keras", help="Also as a Keras model in floating point: a .keras file to write.")
     ] = None,
+    audioset: Data = None,
     study: Name = "search",
     db: Db = "lab.db",
 ) -> None:
-    """Writes the int8 .tflite file of a trained trial, and a card beside it (same name, .md)."""
+    """Writes the int8 .tflite file of a trained trial, a card (same name, .md) and classify.py, which runs the file.
+
+    The file carries classes, front-end and divisor in its metadata. Studies of AudioSet that a release up to 0.2 has
+    begun do not know them: give --audioset.
+
+    Exit codes: 0 done; 2 wrong usage, trial or data; 5 record unusable.
+    """
     from db.database import open_database
+    from search.studies.accuracy_source import DataRequest
+    from search.studies.described_file import PROGRAM
     from search.studies.export import export_trial
 
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
-        card = export_trial(database, row, trial, out, keras)
-    typer.echo(f"{out} and {card.name}; next: lab measure --models {quote(str(out.parent))}", err=True)
+        card = export_trial(database, row, trial, out, keras, DataRequest(audioset), say)
+    typed = f"python {quote(str(out.with_name(PROGRAM)))} {quote(str(out))} SOUND.wav"
+    say(f"{out}, {card.name} and {PROGRAM}; next: {typed}")
 
 
 def print_best(db: Database, study: StudyRow, n_rows: int) -> None:

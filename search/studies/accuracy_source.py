@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.whole_file import whole_file
+from search.audio.clip_reading import by_reason
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
 from search.audio.recordings import RecordingRule
-from search.audio.sound_folder import load_sounds, printable
+from search.audio.sound_folder import load_sounds
 from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
 from search.errors import BadTrainings, DataMissing
 from search.networks.architecture import Architecture
 from search.networks.graph import build_graph
-from search.studies.audioset_source import load_audioset_aloud
+from search.studies.audioset_source import ReadingProgress, load_audioset_aloud
 from search.studies.budget import budget_named
+from search.studies.clock import StudyClock
 from search.studies.recorded_objective import Trainer
 from search.studies.settings import StudySettings
 from search.training.recipe import TrainingRecipe
@@ -164,20 +165,16 @@ def load_data(request: DataRequest, clips: SyntheticSize, say: Say) -> SoundData
 
 
 def _load_sounds(folder: Path, rule: RecordingRule, say: Say) -> SoundData:
-    data, inventory = load_sounds(folder, rule)
     if is_companion():
-        return data
+        # Beside a worker that has said it all.
+        return load_sounds(folder, rule)[0]
+    progress = ReadingProgress(say, StudyClock.of_this_machine().monotonic_s)
+    data, inventory = load_sounds(folder, rule, report=progress)
     say(f"data: {data.name}, of {inventory.n_recordings:,} recordings")
     for line in inventory.lines:
         say(line)
     if inventory.unusable:
-        listing = Path(f"{data.name.split(',')[0]}-unusable.txt")
-        text = "".join(f"{printable(path)}\t{reason}\n" for path, reason in inventory.unusable)
-        try:
-            with whole_file(listing) as part:
-                part.write_text(text, encoding="utf-8")
-            told = f"named with the reason in {listing}"
-        except OSError:
-            told = "\n" + text
-        say(f"{len(inventory.unusable):,} of {inventory.n_files:,} files cannot be used and are left out: {told}")
+        say(f"{len(inventory.unusable):,} of {inventory.n_files:,} files are of no use and left out:")
+        say(by_reason(inventory.unusable))
+        say(f"all of them: {inventory.unusable_path or 'cannot be written where features are kept'}")
     return data

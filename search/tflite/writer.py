@@ -18,6 +18,8 @@ in the paper's sizes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from search.networks.layers import (
@@ -79,9 +81,13 @@ def random_network(network: Network, seed: int, n_classes: int | None = None) ->
     return draw_constants(graph_of(network, n_classes), np.random.default_rng([seed, *words]))
 
 
-def serialize(network: QuantizedNetwork) -> bytes:
-    """The .tflite file of a network whose numbers are all known."""
-    return encode(_lay_out(network))
+def serialize(network: QuantizedNetwork, metadata: Mapping[str, bytes] | None = None) -> bytes:
+    """The .tflite file of a network whose numbers are all known.
+
+    Args:
+        metadata: by name; the file runs as it does without.
+    """
+    return encode(_lay_out(network), metadata)
 
 
 def _lay_out(network: QuantizedNetwork) -> Model:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from audioset_specimens import write_lists, write_spectrograms
 from search_command import search
+from study_rig import a_worker, settings
 
-from search.audio.synthetic_data import default_cache_dir, load_synthetic
+from search.audio.audioset import load_audioset
+from search.audio.synthetic_data import SyntheticSize, default_cache_dir, load_synthetic
 from search.commands import exits
 from search.studies.budget import budget_named
 from search.studies.storage import close_study, load_study
+from search.tflite.metadata import DESCRIPTION, read_metadata
 
 ASKED = ("--budget", "smoke", "--algorithm", "random")
 
@@ -77,3 +83,51 @@ def test_a_study_keeps_the_description_of_its_data_and_another_processor_may_dif
     capsys.readouterr()
     assert search(monkeypatch, "init", *given, *ASKED) == exits.BAD_INPUT
     assert "hint: " in capsys.readouterr().err
+
+
+def export_of(
+    data: str, predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *more: str, sha256: str = "ab"
+) -> int:
+    """Exports the trial of a study that release 0.2 has begun with data of a name."""
+    older = replace(settings(), data=data, data_sha256=sha256, data_description=None)
+    with a_worker(tmp_path, predictor, older) as worker:
+        replace(worker, files_dir=worker.db.files_dir / "networks").run(1, lambda: False)
+    return search(monkeypatch, "export", "1", "--study", "s", "--out", "net.tflite", *more)
+
+
+def test_an_older_study_of_synthetic_sounds_is_exported_with_the_divisor_of_its_data(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = SyntheticSize(20, 10, 10, seed=5)
+    assert export_of(size.name, predictor, tmp_path, monkeypatch) == 0
+    description = json.loads(read_metadata(Path("net.tflite").read_bytes(), DESCRIPTION) or b"")
+    assert description["deviation"] == load_synthetic(size, default_cache_dir()).description.deviation
+    assert description["class_names"][-1] == "negative"
+    assert repr(description["deviation"]) in Path("net.tflite.md").read_text()
+
+
+@pytest.mark.parametrize("data", ["AudioSet, 9 classes, 3-1-1", "SYNTHETIC sound events v1, 2-1-1, seed 1", "mine"])
+def test_an_older_study_of_other_sounds_is_refused_until_they_are_given(
+    data: str, predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export_of(data, predictor, tmp_path, monkeypatch) == exits.BAD_INPUT
+    assert "--audioset DIR" in capsys.readouterr().err
+    assert not Path("net.tflite").exists()
+
+
+def test_an_older_study_of_audioset_is_exported_with_its_folder_and_with_no_other(
+    predictor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "audioset"
+    write_spectrograms(folder, write_lists(folder))
+    found, _ = load_audioset(folder)
+    given = ("--audioset", str(folder))
+    known = export_of(found.name, predictor, tmp_path, monkeypatch, *given, sha256=found.numbers_sha256)
+    assert known == 0
+    description = json.loads(read_metadata(Path("net.tflite").read_bytes(), DESCRIPTION) or b"")
+    assert description["deviation"] == found.description.deviation
+    (tmp_path / "net.tflite").unlink()
+    path = min((folder / "log_mel").glob("*tr*.npy"))
+    np.save(path, np.load(path) + np.arange(40))
+    assert search(monkeypatch, "export", "1", "--study", "s", "--out", "net.tflite", *given) == exits.BAD_INPUT
+    assert "other data" in capsys.readouterr().err
