@@ -38,6 +38,7 @@ _TIMES = (
 )
 _SHOWN = 5
 _MS = 1000.0
+_SAME_S = 0.01
 
 
 def find_files(folder: Path, clips: Iterable[Clip]) -> tuple[dict[Clip, str], list[str]]:
@@ -99,14 +100,22 @@ def _clips_named(stem: str, wanted: dict[str, list[Clip]]) -> list[tuple[Clip, b
             start, end = match["start"], match.groupdict().get("end")
             if start is None:
                 return [(clip, False) for clip in wanted[match["video"]]]
-            meant = [clip for clip in wanted[match["video"]] if _is_time_of(clip, start, end)]
-            if meant:
-                return [(clip, True) for clip in meant]
+            for near_s in (_SAME_S, 1.0):
+                meant = [clip for clip in wanted[match["video"]] if _is_time_of(clip, start, end, near_s)]
+                if meant:
+                    return [(clip, True) for clip in meant]
     return []
 
 
-def _is_time_of(clip: Clip, start: str, end: str | None) -> bool:
-    """Whether numbers of a name are the clip's times, in seconds or milliseconds, rounded or cut off."""
+def _is_time_of(clip: Clip, start: str, end: str | None, near_s: float) -> bool:
+    """Whether numbers of a name are the clip's times, in seconds or milliseconds, to less than `near_s`.
+
+    Seconds may be rounded or cut off where they are whole.
+    """
     times = [(float(start), clip.start_s)] + ([] if end is None else [(float(end), clip.end_s)])
-    in_s = all(abs(named - listed) < 0.01 or named in (int(listed), round(listed)) for named, listed in times)
+    in_s = all(_is_second_of(named, listed, near_s) for named, listed in times)
     return in_s or all(abs(named - listed * _MS) <= 1 for named, listed in times)
+
+
+def _is_second_of(named: float, listed: float, near_s: float) -> bool:
+    return abs(named - listed) < (near_s if named in (int(listed), round(listed)) else _SAME_S)

@@ -89,6 +89,12 @@ def test_two_segments_of_a_video_have_their_files_by_time_or_one_of_the_whole_vi
     assert found(tmp_path, CLIP, other) == {CLIP: f"{CLIP.video}.wav", other: f"{CLIP.video}_0.wav"}
 
 
+def test_a_whole_second_is_not_taken_for_the_half_second_that_is_listed_beside_it(tmp_path: Path) -> None:
+    half = Clip(CLIP.video, 30.5, 40.5, 1)
+    put(tmp_path, f"{CLIP.video}_30.wav", f"{CLIP.video}_30.500.flac")
+    assert found(tmp_path, CLIP, half) == {CLIP: f"{CLIP.video}_30.wav", half: f"{CLIP.video}_30.500.flac"}
+
+
 @pytest.mark.parametrize("start_s", [30.5, 30.49, 30.999])
 def test_times_between_seconds_are_found_cut_off_rounded_and_in_full(tmp_path: Path, start_s: float) -> None:
     clip = Clip(CLIP.video, start_s, start_s + 10, 0)
