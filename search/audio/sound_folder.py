@@ -80,6 +80,7 @@ class SoundInventory:
 
     Attributes:
         counts: clips by (class, split).
+        files: of each split, in the order of its examples.
         n_recordings: different ones.
         unusable: path and reason of each file that was left out.
         unusable_path: the file that names them.
@@ -87,6 +88,7 @@ class SoundInventory:
 
     class_names: tuple[str, ...]
     counts: dict[tuple[str, str], int]
+    files: dict[str, tuple[Path, ...]]
     n_recordings: int
     n_files: int
     unusable: tuple[tuple[Path, UnusableFile], ...]
@@ -133,6 +135,7 @@ def load_sounds(
     inventory = SoundInventory(
         class_names,
         dict(Counter((clip.listed.class_name, clip.split) for clip in clips)),
+        {split: tuple(clip.listed.path for clip in clips if clip.split == split) for split in SPLITS},
         len({clip.recording for clip in clips}),
         len(listed),
         read.unusable,
