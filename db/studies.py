@@ -47,11 +47,12 @@ def ensure_study(
 def check_same_settings(study: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Returns when the settings are equal; StudyMismatch, with the first that differs, when not.
 
-    Data are known by `data_sha256`: where that is the same, `data` may be another sentence about them.
+    Data are known by `data_sha256`: where that is the same, `data` may be another sentence about them, and the last
+    digits of `data_description` another processor's.
     """
     names = stored.keys() | asked.keys()
     if stored.get("data_sha256") and stored.get("data_sha256") == asked.get("data_sha256"):
-        names -= {"data"}
+        names -= {"data", "data_description"}
     for name in sorted(names):
         if stored.get(name) != asked.get(name):
             hint = "go on with the settings it was started with, or start a study of another name"

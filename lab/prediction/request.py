@@ -16,6 +16,7 @@ from predictor.table_file import read_columns, typed
 from search.errors import BadText
 from search.networks.architecture import Architecture
 from search.networks.network import Network, read_network_name
+from search.tflite.metadata import DESCRIPTION, read_metadata
 from search.tflite.network_list import read_network_list
 from search.tflite.recognise import recognise
 
@@ -121,6 +122,8 @@ def _of_file(path: Path) -> PredictionRequest:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
     request = _of_networks([recognise(content)])
-    # The file is there, so its true size is known.
-    sized = {**request.features.columns, "size_bytes": np.array([float(len(content))])}
+    # The file is there, so its true size is known; a description that `search export` put in is not measured with it.
+    own = read_metadata(content, DESCRIPTION) is not None
+    n_bytes = request.features.columns["size_bytes"] if own else np.array([float(len(content))])
+    sized = {**request.features.columns, "size_bytes": n_bytes}
     return replace(request, kind="file", names=(path.name,), features=FeatureTable(sized, request.features.families))

@@ -1,4 +1,4 @@
-"""AudioSet (Gemmeke et al., 2017) from a folder: the published lists, and audio files or spectrograms beside them.
+"""AudioSet (Gemmeke et al., 2017) from a folder: the published lists, and audio files or spectrograms below them.
 
 What the folder holds:
 
@@ -7,249 +7,211 @@ What the folder holds:
 | `ontology.json` | the published ontology |
 | `balanced_train_segments.csv`, `unbalanced_train_segments.csv` | published lists, one or both: training, validation |
 | `eval_segments.csv` | published list: test |
-| `audio/` | `YTID_START.wav` or `YTID.wav` (or .flac, .ogg), START in whole seconds as in the list |
-| `log_mel/` | instead of audio: `YTID_START.npy` or `YTID.npy`, (196, 40) natural logarithms of mel-band power |
+| any folder | files of sound by the names of `audioset_files` |
+| `log_mel/` | instead of sound: the same names with .npy, (196, 40) natural logarithms of mel-band power |
 
 A clip belongs to the class of its labels (see `classes`); clips of two classes are left out, clips of none are
 negatives, of which as many are kept as there are events. A tenth of the training clips, chosen by a hash of
-their video, is the validation split, so that no video is on both sides. Of a ten-second clip the two loudest
-seconds in a row are used. Clips whose file is not there are counted: videos vanish.
+their video, is the validation split, so that no video is on both sides. A file as long as the segment, or shorter, is
+the segment; one that reaches the segment's end as a video from its beginning is cut there; of a ten-second segment the
+two loudest seconds in a row are used. Clips whose file is not there are counted: videos vanish.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
-import zipfile
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.audio.classes import EVENTS, NEGATIVE_INDEX, SoundClass
-from search.audio.examples import SoundData, standardised
-from search.audio.log_mel import N_BANDS, N_FRAMES, N_SAMPLES, RATE_HZ, Spectrogram, Waveform, log_mel
+from search.audio.audioset_files import LOOKED_FOR, SPECTROGRAMS, find_files
+from search.audio.audioset_lists import Clip, ListRemarks, read_segments
+from search.audio.audioset_ontology import SOURCE_HINT, read_ontology
+from search.audio.classes import CLASS_NAMES, NEGATIVE_INDEX
+from search.audio.clip_files import READ_SUFFIXES, ClipFile, UnusableFile
+from search.audio.clip_reading import ReadClips, Report, check_unusable, read_clips, write_unusable
+from search.audio.examples import SoundData
+from search.audio.feature_cache import FeatureCache
+from search.audio.identity import ClipSource, sha256_of_clips
+from search.audio.stored_spectrograms import stored_data
+from search.audio.synthetic_data import default_cache_dir
 from search.errors import DataBroken, DataMissing
+
+SPLITS = ("train", "validation", "test")
 
 _TRAIN_LISTS = ("balanced_train_segments.csv", "unbalanced_train_segments.csv")
 _TEST_LIST = "eval_segments.csv"
-_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 _VALIDATION_SHARE = 0.1
-_STEP = RATE_HZ // 2
 _SHOWN = 5
-_LARGEST = 1e3
-_LONGEST_S, _LONGEST_NAME = 1e6, 200
-_SOURCE_HINT = "the lists and the ontology are published at research.google.com/audioset/download.html"
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A segment of a list.
-
-    Attributes:
-        video: YouTube's name of the video.
-    """
-
-    video: str
-    start_s: float
-    class_index: int
-
-    @property
-    def stems(self) -> tuple[str, str]:
-        """File names to look for, without suffix, the most exact first."""
-        return f"{self.video}_{int(self.start_s)}", self.video
-
-    @property
-    def place(self) -> float:
-        """Of its video in 0..1, the same everywhere."""
-        digest = hashlib.sha256(self.video.encode()).digest()
-        return int.from_bytes(digest[:8], "big") / 2**64
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What of the lists was found.
+    """What of the lists was found, and what was left out.
 
     Attributes:
         n_missing: clips of one class, or of none, that have no file, by split.
         n_ambiguous: clips of two classes, left out.
+        n_by_name: lines of the lists that give labels by display name.
+        strange: some files that are no clip's.
+        unusable: files that were left out, and why.
+        unusable_path: names all of those; None where there are none, or where it cannot be written.
+        n_read: files that were opened; the features of the others were kept from before.
     """
 
     n_missing: dict[str, int]
     n_ambiguous: int
+    n_by_name: int = 0
+    strange: tuple[str, ...] = ()
+    unusable: tuple[tuple[Path, UnusableFile], ...] = ()
+    unusable_path: Path | None = None
+    n_read: int = 0
 
 
-def load_audioset(folder: Path) -> tuple[SoundData, Inventory]:
-    """Reads the folder.
+def load_audioset(
+    folder: Path, cache_dir: Path | None = None, n_threads: int | None = None, report: Report = lambda done, n: None
+) -> tuple[SoundData, Inventory]:
+    """Reads the folder; features of clips are kept, and no file that has not changed is read twice.
+
+    Args:
+        cache_dir: where they are kept. None: `default_cache_dir`.
+        n_threads: that read at once. None: one for each processor.
+        report: told how many clips are done, of how many.
 
     Raises:
-        DataMissing: the folder, the ontology, a list, or all files of a split are not there.
-        DataBroken: a list, the ontology or files cannot be read; the first of them are named.
+        DataMissing: the folder, the ontology, a list, all files of a split or all clips of a class are not there.
+        DataBroken: a list or the ontology cannot be read, lists share videos, or too many files are of no use.
     """
+    cache_dir = default_cache_dir() if cache_dir is None else cache_dir
+    n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
     if not folder.is_dir():
-        raise DataMissing(f"{folder} is not a folder", f"give the folder that holds AudioSet: {_SOURCE_HINT}")
-    class_of = read_ontology(folder / "ontology.json")
+        raise DataMissing(f"{folder} is not a folder", f"give the folder that holds AudioSet: {SOURCE_HINT}")
+    remarks = ListRemarks()
+    listed = _listed(folder, remarks)
+    files, strange = find_files(folder, (clip for clips in listed.values() for clip in clips))
+    found = {split: [clip for clip in clips if clip in files] for split, clips in listed.items()}
+    for split in SPLITS:
+        if listed[split] and not found[split]:
+            raise _no_files(folder, split, len(listed[split]), strange)
+    chosen = {split: _half_negative(clips) for split, clips in found.items()}
+    # Before hours of reading: what the lists have and no file is there for.
+    wanted = {split: _classes(clips) for split, clips in listed.items()}
+    _check_classes(folder, {split: wanted[split] - _classes(clips) for split, clips in chosen.items()}, "a file")
+    cache = FeatureCache(cache_dir)
+    asked = [ClipFile(Path(files[clip]), clip.segment) for split in SPLITS for clip in chosen[split]]
+    read = read_clips(asked, cache, n_threads, report)
+    unusable_path = write_unusable(read.unusable, cache_dir, folder)
+    check_unusable(read.unusable, len(asked), unusable_path)
+    splits = _split(read, chosen)
+    every = set(range(len(CLASS_NAMES)))
+    _check_classes(
+        folder, {split: every - set(labels) for split, (_, labels) in splits.items()}, _of_use(unusable_path)
+    )
+    inventory = Inventory(
+        n_missing={split: len(listed[split]) - len(found[split]) for split in SPLITS},
+        n_ambiguous=remarks.n_ambiguous,
+        n_by_name=remarks.n_by_name,
+        strange=tuple(strange),
+        unusable=read.unusable,
+        unusable_path=unusable_path,
+        n_read=read.n_read,
+    )
+    counts = "-".join(str(len(splits[split][1])) for split in SPLITS)
+    made_from = {"kind": "AudioSet", "clips_sha256": sha256_of_clips(_sources(splits))}
+    name = f"AudioSet, {len(CLASS_NAMES)} classes, {counts} clips"
+    return stored_data(name, cache, splits, CLASS_NAMES, made_from), inventory
+
+
+def _listed(folder: Path, remarks: ListRemarks) -> dict[str, list[Clip]]:
+    """The clips of the lists by split; a segment that stands in two lists is one clip."""
+    ontology = read_ontology(folder / "ontology.json")
     lists = [folder / name for name in _TRAIN_LISTS if (folder / name).is_file()]
     if not lists:
-        raise DataMissing(f"{folder} holds neither {' nor '.join(_TRAIN_LISTS)}", _SOURCE_HINT)
-    n_ambiguous = 0
-    clips: dict[str, list[Clip]] = {"train": [], "validation": [], "test": []}
-    for listing in (*lists, folder / _TEST_LIST):
-        for clip in read_segments(listing, class_of):
-            if clip is None:
-                n_ambiguous += 1
-            elif listing.name == _TEST_LIST:
-                clips["test"].append(clip)
-            else:
-                clips["validation" if clip.place < _VALIDATION_SHARE else "train"].append(clip)
-    # A segment that stands in two lists is one clip.
-    clips = {split: list(dict.fromkeys(listed)) for split, listed in clips.items()}
-    splits, missing, broken = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]](), dict[str, int](), list[str]()
-    for split, listed in clips.items():
-        found = [(clip, path) for clip in listed if (path := _file_of(folder, clip)) is not None]
-        missing[split] = len(listed) - len(found)
-        splits[split] = _read_files(_half_negative(found), broken)
-        if not len(splits[split][1]) and not broken:
-            hint = f"put audio into {folder / 'audio'}, or spectrograms into {folder / 'log_mel'}, named YTID_START"
-            raise DataMissing(f"none of the {len(listed)} {split} clips has a file of both kinds of class", hint)
-    if broken:
-        shown = "".join(f"\n  {line}" for line in broken[:_SHOWN])
-        rest = f"\n  and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
-        raise DataBroken(f"{len(broken)} files cannot be used:{shown}{rest}", "remove them, or fetch them again")
-    counts = "-".join(str(len(splits[split][1])) for split in clips)
-    return standardised(f"AudioSet, 9 classes, {counts} clips", False, splits), Inventory(missing, n_ambiguous)
+        raise DataMissing(f"{folder} holds neither {' nor '.join(_TRAIN_LISTS)}", SOURCE_HINT)
+    listed: dict[str, list[Clip]] = {split: [] for split in SPLITS}
+    for path in lists:
+        for clip in read_segments(path, ontology, remarks):
+            listed["validation" if clip.place < _VALIDATION_SHARE else "train"].append(clip)
+    listed["test"] = list(read_segments(folder / _TEST_LIST, ontology, remarks))
+    _check_shared(listed, lists)
+    return {split: list(dict.fromkeys(clips)) for split, clips in listed.items()}
 
 
-def read_ontology(path: Path) -> dict[str, int]:
-    """Class index of every label that makes one, by the ontology's label id.
-
-    Raises:
-        DataMissing, DataBroken: not there, or not the published ontology.
-    """
-    try:
-        nodes = {node["id"]: node for node in json.loads(path.read_text(encoding="utf-8"))}
-        ids = {node["name"]: node["id"] for node in nodes.values()}
-        children = {label: list(node["child_ids"]) for label, node in nodes.items()}
-    except FileNotFoundError as error:
-        raise DataMissing(f"{path} is not there", _SOURCE_HINT) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataBroken(f"{path} is not AudioSet's ontology: {error}", _SOURCE_HINT) from error
-    class_of: dict[str, int] = {}
-    for index, event in enumerate(EVENTS):
-        for label in _labels_of(event, ids, children, path):
-            class_of.setdefault(label, index)
-    return class_of
+def _check_shared(listed: Mapping[str, Sequence[Clip]], lists: Sequence[Path]) -> None:
+    tested = {clip.video for clip in listed["test"]}
+    shared = sorted({clip.video for split in ("train", "validation") for clip in listed[split]} & tested)
+    if shared:
+        names = " and ".join(path.name for path in lists)
+        rest = "" if len(shared) <= _SHOWN else f" and {len(shared) - _SHOWN:,} more"
+        raise DataBroken(
+            f"{len(shared):,} videos of {_TEST_LIST} stand in {names} too: {', '.join(shared[:_SHOWN])}{rest}",
+            f"a network would be judged by what it was trained with: take them out of one list; {SOURCE_HINT}",
+        )
 
 
-def _labels_of(event: SoundClass, ids: dict[str, str], children: dict[str, list[str]], path: Path) -> Iterator[str]:
-    unknown = [name for name in event.labels if name not in ids]
-    if unknown:
-        raise DataBroken(f"{path} has no label {unknown[0]!r}, which makes class {event.name}", _SOURCE_HINT)
-    waiting, seen = [ids[name] for name in event.labels], set[str]()
-    while waiting:
-        label = waiting.pop()
-        if label in seen:
-            continue
-        seen.add(label)
-        yield label
-        if event.with_children:
-            waiting.extend(children.get(label, ()))
+def _no_files(folder: Path, split: str, n_listed: int, strange: Sequence[str]) -> DataMissing:
+    others = "".join(f"\n  {name}" for name in strange[:3])
+    there = f"there are files by other names:{others}" if strange else "there is no other file"
+    kinds = " ".join(READ_SUFFIXES)
+    return DataMissing(
+        f"none of the {n_listed:,} {split} clips of the lists has a file below {folder};\n{there}\n"
+        f"looked for, for a segment of 30 to 40 s:\n  {LOOKED_FOR}\nwith one of {kinds}",
+        f"put sounds into {folder / 'audio'}, or spectrograms into {folder / SPECTROGRAMS}, by one of these names",
+    )
 
 
-def read_segments(path: Path, class_of: dict[str, int]) -> Iterator[Clip | None]:
-    """The clips of a published list; None for one of two classes.
-
-    Raises:
-        DataMissing, DataBroken: not there, or a line is not of the form YTID, start, end, "labels".
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.reader(stream, skipinitialspace=True, strict=True))
-    except FileNotFoundError as error:
-        raise DataMissing(f"{path} is not there", _SOURCE_HINT) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataBroken(f"{path} cannot be read: {error}", _SOURCE_HINT) from error
-    for line, row in enumerate(rows, start=1):
-        if not row or row[0].startswith("#"):
-            continue
-        try:
-            video, start, _, labels = row
-            start_s = float(start)
-            if not 0 <= start_s < _LONGEST_S or len(video) > _LONGEST_NAME:
-                raise ValueError("no segment of a video")
-        except ValueError as error:
-            raise DataBroken(f"{path}, line {line} is not YTID, start, end, labels", _SOURCE_HINT) from error
-        found = {class_of[label] for label in labels.split(",") if label in class_of}
-        yield None if len(found) > 1 else Clip(video, start_s, found.pop() if found else NEGATIVE_INDEX)
+def _half_negative(found: Sequence[Clip]) -> list[Clip]:
+    events = [clip for clip in found if clip.class_index != NEGATIVE_INDEX]
+    negatives = [clip for clip in found if clip.class_index == NEGATIVE_INDEX]
+    negatives.sort(key=lambda clip: (clip.place, clip.start_s))
+    return sorted([*events, *negatives[: len(events)]], key=lambda clip: (clip.video, clip.start_s))
 
 
-def _half_negative(found: list[tuple[Clip, Path]]) -> list[tuple[Clip, Path]]:
-    events = [pair for pair in found if pair[0].class_index != NEGATIVE_INDEX]
-    negatives = [pair for pair in found if pair[0].class_index == NEGATIVE_INDEX]
-    negatives.sort(key=lambda pair: (pair[0].place, pair[0].start_s))
-    chosen = [*events, *negatives[: len(events)]]
-    return sorted(chosen, key=lambda pair: (pair[0].video, pair[0].start_s))
+def _classes(clips: Sequence[Clip]) -> set[int]:
+    return {clip.class_index for clip in clips}
 
 
-def _file_of(folder: Path, clip: Clip) -> Path | None:
-    for stem in clip.stems:
-        candidates = [folder / "log_mel" / f"{stem}.npy"]
-        candidates += [folder / "audio" / f"{stem}{suffix}" for suffix in _AUDIO_SUFFIXES]
-        for candidate in candidates:
-            if candidate.is_file():
-                return candidate
-    return None
+def _check_classes(folder: Path, without: Mapping[str, set[int]], what: str) -> None:
+    lines = [
+        f"\n  {split}: {', '.join(CLASS_NAMES[index] for index in sorted(missing))}"
+        for split, missing in without.items()
+        if missing
+    ]
+    if lines:
+        hint = "fetch clips of them (a tenth of the training lists is for validation); no network can be judged without"
+        raise DataMissing(f"in {folder} no clip of these classes has {what}:{''.join(lines)}", hint)
 
 
-def _read_files(found: list[tuple[Clip, Path]], broken: list[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    spectrograms, labels = list[Spectrogram](), list[int]()
-    for clip, path in found:
-        try:
-            spectrograms.append(_spectrogram_of(path))
-            labels.append(clip.class_index)
-        except (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
-            # soundfile's errors are RuntimeErrors; a damaged head of an array can ask for any memory.
-            broken.append(f"{path.name}: {error}")
-    shape = (len(spectrograms), N_FRAMES, N_BANDS)
-    return np.array(spectrograms, np.float32).reshape(shape), np.array(labels, np.int64)
+def _of_use(unusable_path: Path | None) -> str:
+    return "a file of use" if unusable_path is None else f"a file of use (others: {unusable_path})"
 
 
-def _spectrogram_of(path: Path) -> Spectrogram:
-    if path.suffix == ".npy":
-        stored: Any = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.ndarray) or stored.shape != (N_FRAMES, N_BANDS):
-            raise ValueError(f"holds {getattr(stored, 'shape', 'several arrays')}, not {N_FRAMES} x {N_BANDS} numbers")
-        if not np.all(np.abs(stored) < _LARGEST):
-            raise ValueError("holds what is no logarithm of a power")
-        return stored.astype(np.float32)
-    return log_mel(loudest(_read_audio(path)))
+def _split(read: ReadClips, chosen: Mapping[str, Sequence[Clip]]) -> dict[str, tuple[ReadClips, list[int]]]:
+    """What was read of each split, and the classes of what is of use."""
+    splits, first = {}, 0
+    for split in SPLITS:
+        clips = read.clips[first : first + len(chosen[split])]
+        first += len(clips)
+        labels = [clip.class_index for clip, stored in zip(chosen[split], clips, strict=True) if stored is not None]
+        splits[split] = (ReadClips(clips, (), 0), labels)
+    return splits
 
 
-def _read_audio(path: Path) -> Waveform:
-    import soundfile
-    from scipy.signal import resample_poly
-
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    if rate_hz != RATE_HZ:
-        divisor = int(np.gcd(rate_hz, RATE_HZ))
-        mono = resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor)
-    if len(mono) < N_SAMPLES // 4:
-        raise ValueError(f"only {len(mono) / RATE_HZ:.2f} s of sound")
-    if not np.all(np.isfinite(mono)):
-        raise ValueError("samples that are no numbers")
-    return np.asarray(mono, np.float32)
+def _sources(splits: Mapping[str, tuple[ReadClips, Sequence[int]]]) -> Iterator[ClipSource]:
+    for split, (read, labels) in splits.items():
+        used = (stored for stored in read.clips if stored is not None)
+        for stored, class_index in zip(used, labels, strict=True):
+            yield ClipSource(split, class_index, stored.sha256, stored.part)
 
 
-def loudest(waveform: Waveform) -> Waveform:
-    """The two loudest seconds in a row; silence is added at the end of shorter sounds."""
-    if len(waveform) <= N_SAMPLES:
-        return np.pad(waveform, (0, N_SAMPLES - len(waveform)))
-    energy = np.concatenate(([0.0], np.cumsum(waveform.astype(np.float64) ** 2)))
-    starts = np.arange(0, len(waveform) - N_SAMPLES + 1, _STEP)
-    best = int(starts[np.argmax(energy[starts + N_SAMPLES] - energy[starts])])
-    return waveform[best : best + N_SAMPLES]
+def class_table(data: SoundData) -> str:
+    """How many clips of each class the splits have: lines of text."""
+    splits = [data.train.labels, data.validation.labels, data.test.labels]
+    counts = np.array([np.bincount(labels, minlength=data.n_classes) for labels in splits]).T
+    width = max(len(name) for name in (*data.class_names, "all"))
+    lines = ["  ".join((f"{'class':<{width}}", *(f"{split:>10}" for split in SPLITS)))]
+    for name, row in zip((*data.class_names, "all"), [*counts, counts.sum(axis=0)], strict=True):
+        lines.append("  ".join((f"{name:<{width}}", *(f"{n:>10,}" for n in row))))
+    return "\n".join(lines)

@@ -6,18 +6,21 @@ delete it at any time.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.whole_file import whole_file
-from search.audio.classes import NEGATIVE_INDEX
+from search.audio.classes import CLASS_NAMES, NEGATIVE_INDEX
 from search.audio.examples import SoundData, standardised
 from search.audio.log_mel import N_BANDS, N_FRAMES, log_mel
 from search.audio.synthetic import synthesise
@@ -45,9 +48,21 @@ class SyntheticSize:
         return f"SYNTHETIC sound events v{_VERSION}, {counts}, seed {self.seed}"
 
     @property
+    def made_from(self) -> dict[str, Any]:
+        """What the clips follow from."""
+        return {"kind": "synthetic", "version": _VERSION, **dataclasses.asdict(self)}
+
+    @property
     def file_name(self) -> str:
         """Of the cache."""
         return f"synthetic-v{_VERSION}-{self.n_train}-{self.n_validation}-{self.n_test}-seed{self.seed}.npz"
+
+
+def size_of_name(name: str) -> SyntheticSize | None:
+    """The size of this name; None for a name that is none of this version's."""
+    found = re.search(r", (\d+)-(\d+)-(\d+), seed (\d+)$", name)
+    size = SyntheticSize(*map(int, found.groups())) if found else None
+    return size if size is not None and size.name == name else None
 
 
 def load_synthetic(
@@ -67,7 +82,7 @@ def load_synthetic(
         _write(path, arrays)
     counts = (size.n_train, size.n_validation, size.n_test)
     splits = {split: (arrays[split].astype(np.float32), labels_of(n)) for split, n in zip(_SPLITS, counts, strict=True)}
-    return standardised(size.name, True, splits)
+    return standardised(size.name, True, splits, CLASS_NAMES, size.made_from)
 
 
 def labels_of(n: int) -> NDArray[np.int64]:

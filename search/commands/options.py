@@ -28,6 +28,18 @@ Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab f
 Data = Annotated[
     Path | None, typer.Option("--audioset", help="Folder with AudioSet. [default: synthetic sounds, made here]")
 ]
+Sounds = Annotated[
+    Path | None, typer.Option("--sounds", help="Folder of your own sounds, a folder of clips per class.")
+]
+Recording = Annotated[
+    str | None,
+    typer.Option(
+        "--recording",
+        metavar="REGEX",
+        help="With --sounds: finds the recording in a file's name; '(.+)': each file is one of its own. "
+        "[default: the name without a number at its end]",
+    ),
+]
 Surrogate = Annotated[
     Path | None,
     typer.Option("--surrogate", help="Train nothing: a table of trainings, as `search trainings` writes it, answers."),

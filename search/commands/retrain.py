@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.commands.exits import INTERRUPTED
-from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, under_old_name
+from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, Recording, Sounds, under_old_name
 from search.commands.terminal import new_table, print_table, say
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many of th
 Baselines = Annotated[bool, typer.Option("--baselines", help="MobileNetV1, MobileNetV2 and both TC-ResNets too.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Trainings of each, from different seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for a .tflite file of each: for `lab measure`.")]
+Export = Annotated[
+    Path | None,
+    typer.Option("--export", help="A folder for a .tflite file of each that says how it is run, and classify.py."),
+]
 Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
 
 
@@ -39,7 +43,10 @@ def retrain(
     repeats: Repeats = 5,
     budget: Budget = "quick",
     audioset: Data = None,
+    sounds: Sounds = None,
+    recording: Recording = None,
     out: Out = None,
+    export: Export = None,
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
     effort: OldEffort = None,
@@ -51,7 +58,7 @@ def retrain(
     Exit codes: 0 done; 2 wrong usage, data or study; 5 record unusable; 130 interrupted.
     """
     from db.database import open_database
-    from search.studies.accuracy_source import load_data
+    from search.studies.accuracy_source import DataRequest, load_data
     from search.studies.budget import budget_named
     from search.studies.clock import StudyClock
     from search.studies.files import networks_dir
@@ -59,10 +66,11 @@ def retrain(
     from search.training.trainer import train
 
     training_budget = budget_named(under_old_name(budget, effort, "--effort", "--budget", "quick"))
+    request = DataRequest(audioset, sounds, recording)
     # A record that is not there has no study.
     with open_database(db, create=study is None) as database:
         chosen = _chosen(database, networks or [], study, top, baselines)
-        data = load_data(audioset, training_budget.clips, say)
+        data = load_data(request, training_budget.clips, say)
         files_dir, recipe = networks_dir(database), training_budget.recipe
         retrainer = FinalRetrainer(database, files_dir, data, recipe, StudyClock.of_this_machine(), train, _print_line)
         try:
@@ -72,6 +80,8 @@ def retrain(
             raise typer.Exit(INTERRUPTED) from None
         if out is not None:
             _hand_out(retrainer, chosen, out)
+        if export is not None:
+            _export(retrainer, chosen, export)
         _print_comparison(database, predictor)
 
 
@@ -117,6 +127,21 @@ def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> 
     say(f"{len(networks)} files in {out}; next: lab measure --models {quote(str(out))}")
 
 
+def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
+    """Writes the first repeat of each network with its description, and the program that runs it."""
+    from search.networks.network import graph_of
+    from search.studies.described_file import PROGRAM, write_described
+    from search.studies.files import read_file
+
+    files = {row.network_text: row.model.name for row in retrainer.finished() if row.seed == 1}
+    for network in networks:
+        path = out / f"{_short_name(network.text, network.architecture_hash)}.tflite"
+        graph = graph_of(network, retrainer.data.n_classes)
+        tflite = read_file(retrainer.files_dir / files[network.text])
+        write_described(tflite, graph, retrainer.data.description, path, say)
+        say(f"{path}; next: python {quote(str(out / PROGRAM))} {quote(str(path))} SOUND.wav")
+
+
 def _print_comparison(db: Database, predictor: Path) -> None:
     from predictor.artefact import is_predictor, load
     from search.costs import PredictedCosts
@@ -131,7 +156,7 @@ def _print_comparison(db: Database, predictor: Path) -> None:
     if not compared:
         say("nothing has been retrained yet: search retrain --study NAME --baselines")
         return
-    marks = [compared[0].data] if compared[0].synthetic else []
+    marks = [compared[0].data]
     if any(each.measured and each.measured.simulated for each in compared) or (costs and costs.simulated):
         marks.append("energies SIMULATED")
     _print_table_1(compared, "; ".join(marks))

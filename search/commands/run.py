@@ -29,11 +29,13 @@ from search.commands.options import (
     OldAgainTable,
     OldEffort,
     Predictor,
+    Recording,
     Replicate,
     ReplicateTable,
     Resume,
     RewardName,
     Seed,
+    Sounds,
     Space,
     Stopping,
     Storage,
@@ -60,6 +62,8 @@ def run(
     storage: Storage = None,
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    sounds: Sounds = None,
+    recording: Recording = None,
     surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = DEFAULT_ALGORITHM,
@@ -77,11 +81,13 @@ def run(
 
     Exit codes: 0 done; 2 wrong usage, data, predictor or study; 5 record or storage unusable; 130 interrupted.
     """
+    from search.studies.accuracy_source import DataRequest
     from search.studies.start import StudyRequest, check_begun, start_study
 
     budget = under_old_name(budget, effort, "--effort", "--budget", "quick")
+    data = DataRequest(audioset, sounds, recording)
     request = StudyRequest(
-        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
+        study, db, storage, predictor, data, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
     if resume:
         check_begun(request)
@@ -100,6 +106,8 @@ def init(
     storage: Storage = None,
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    sounds: Sounds = None,
+    recording: Recording = None,
     surrogate: Surrogate = None,
     space: Space = "audio2d",
     algorithm: Algorithm = DEFAULT_ALGORITHM,
@@ -120,6 +128,7 @@ def init(
 
     Exit codes: as `search run`.
     """
+    from search.studies.accuracy_source import DataRequest
     from search.studies.replicates import most_accurate, trained_before
     from search.studies.start import StudyRequest, start_study
     from search.studies.storage import default_url, queue
@@ -128,8 +137,9 @@ def init(
     budget = under_old_name(budget, effort, "--effort", "--budget", "quick")
     replicate = under_old_name(replicate, again, "--again", "--replicate", None)
     replicate_table = under_old_name(replicate_table, again_table, "--again-table", "--replicate-table", None)
+    data = DataRequest(audioset, sounds, recording)
     request = StudyRequest(
-        study, db, storage, predictor, audioset, space, algorithm, stopping, reward, budget, seed, surrogate
+        study, db, storage, predictor, data, space, algorithm, stopping, reward, budget, seed, surrogate
     )  # fmt: skip
     queued = [] if replicate is None else trained_before(storage or default_url(db), replicate, space, seed)
     if replicate_table is not None:
@@ -138,7 +148,7 @@ def init(
         queue(handle.study, handle.url, queued)
         typer.echo(f"study {study} stands at {handle.shown_url}")
         options = {"--study": study, "--storage": handle.shown_url, "--predictor": predictor, "--db": db}
-        options |= {"--surrogate": surrogate, "--audioset": audioset}
+        options |= {"--surrogate": surrogate, "--audioset": audioset, "--sounds": sounds, "--recording": recording}
         told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
         typer.echo(f"next: search worker {told}   on as many machines as you like")
 
@@ -149,6 +159,8 @@ def worker(
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
     audioset: Data = None,
+    sounds: Sounds = None,
+    recording: Recording = None,
     surrogate: Surrogate = None,
     trials: Trials = 20,
     hours: Hours = None,
@@ -157,9 +169,11 @@ def worker(
 
     Predictor and data must be those of the study. Exit codes: as `search run`.
     """
+    from search.studies.accuracy_source import DataRequest
     from search.studies.start import join_study
 
-    with _at_once(), join_study(study, db, storage, predictor, audioset, say, surrogate) as handle:
+    data = DataRequest(audioset, sounds, recording)
+    with _at_once(), join_study(study, db, storage, predictor, data, say, surrogate) as handle:
         interrupted = _train(handle, trials, hours)
         if not is_companion():
             _report(handle, interrupted)
@@ -218,7 +232,9 @@ def _companions(handle: StudyHandle, request: StudyRequest, n_trials: int, hours
         share = str(max(1, (os.cpu_count() or 1) // (n + 1)))
         os.environ.update(TF_NUM_INTRAOP_THREADS=share, TF_NUM_INTEROP_THREADS="1")
     options = {"study": request.study, "db": request.db, "storage": handle.url, "predictor": request.predictor}
-    options |= {"audioset": request.audioset, "surrogate": request.surrogate, "trials": n_trials, "hours": hours}
+    data = request.data
+    options |= {"audioset": data.audioset, "sounds": data.sounds, "recording": data.recording}
+    options |= {"surrogate": request.surrogate, "trials": n_trials, "hours": hours}
     return Companions(n, _work_alongside, options)
 
 

@@ -131,13 +131,13 @@ def _space_table(space: Space) -> Table:
     return table
 
 
-def architecture_table(network: Architecture) -> Table:
+def architecture_table(network: Architecture, n_classes: int | None = None) -> Table:
     """Blocks, strides, FLOPs and parameters, as the paper's Table 2 prints a network."""
     from search.networks.count import count_graph
     from search.networks.graph import build_graph, place_strides
     from search.networks.spaces import space_named
 
-    cost = count_graph(build_graph(network), len(network.blocks))
+    cost = count_graph(build_graph(network, n_classes), len(network.blocks))
     title = ", ".join((network.space, *(f"{name}={value}" for name, value in network.options)))
     headers = ("#", "type", "kernel", "filters", "stride", "FLOPs", "params")
     table = new_table(title, headers, left=("type", "stride"))

@@ -36,11 +36,12 @@ class Baseline:
     Attributes:
         name: what a user types; its text, as an architecture's line is.
         title: as the paper prints it.
+        lay: gives its layers for a number of classes.
     """
 
     name: str
     title: str
-    lay: Callable[[], Graph]
+    lay: Callable[[int], Graph]
 
     @property
     def text(self) -> str:
@@ -54,11 +55,11 @@ class Baseline:
 
     @property
     def graph(self) -> Graph:
-        """Its layers; the first convolution is block 1."""
-        return self.lay()
+        """Its layers, nine classes as in the paper; the first convolution is block 1."""
+        return self.lay(_N_CLASSES)
 
 
-def _mobilenet_v1() -> Graph:
+def _mobilenet_v1(n_classes: int) -> Graph:
     """Howard et al. (2017), without the last block of 1024 and with a dense layer of 1000 before the classes."""
     net = GraphBuilder(_MAP)
     net.block = 1
@@ -66,10 +67,10 @@ def _mobilenet_v1() -> Graph:
     for ordinal, (filters, stride) in enumerate(_V1_WIDTHS_AND_STRIDES, start=2):
         net.block = ordinal
         x = separable(net, x, _KERNEL, filters, (stride, stride))
-    return lay_head(net, x, (_V1_CLASSIFIER_UNITS,), _N_CLASSES)
+    return lay_head(net, x, (_V1_CLASSIFIER_UNITS,), n_classes)
 
 
-def _mobilenet_v2() -> Graph:
+def _mobilenet_v2(n_classes: int) -> Graph:
     """Sandler et al. (2018), with expansion 6 in the first bottleneck too and stride 1 at width 160."""
     net = GraphBuilder(_MAP)
     net.block = 1
@@ -80,10 +81,10 @@ def _mobilenet_v2() -> Graph:
             stride = first_stride if i == 0 else 1
             x = inverted_residual(net, x, _KERNEL, filters, (stride, stride), expansion=_V2_EXPANSION)
     net.block += 1
-    return lay_head(net, net.conv(x, 1280, (1, 1)), (), _N_CLASSES)
+    return lay_head(net, net.conv(x, 1280, (1, 1)), (), n_classes)
 
 
-def _tc_resnet(first: int, widths: tuple[tuple[int, int], ...]) -> Graph:
+def _tc_resnet(first: int, widths: tuple[tuple[int, int], ...], n_classes: int) -> Graph:
     """Choi et al. (2019): frequency as channels; widths are (filters, stride)."""
     net = GraphBuilder(_FRAMES)
     net.block = 1
@@ -91,15 +92,15 @@ def _tc_resnet(first: int, widths: tuple[tuple[int, int], ...]) -> Graph:
     for ordinal, (filters, stride) in enumerate(widths, start=2):
         net.block = ordinal
         x = residual_along_time(net, x, 9, filters, stride)
-    return lay_head(net, x, (), _N_CLASSES)
+    return lay_head(net, x, (), n_classes)
 
 
-def _tc_resnet_8() -> Graph:
-    return _tc_resnet(16, ((24, 2), (32, 2), (48, 2)))
+def _tc_resnet_8(n_classes: int) -> Graph:
+    return _tc_resnet(16, ((24, 2), (32, 2), (48, 2)), n_classes)
 
 
-def _tc_resnet_14() -> Graph:
-    return _tc_resnet(24, ((36, 2), (36, 1), (48, 2), (48, 1), (72, 2), (72, 1)))
+def _tc_resnet_14(n_classes: int) -> Graph:
+    return _tc_resnet(24, ((36, 2), (36, 1), (48, 2), (48, 1), (72, 2), (72, 1)), n_classes)
 
 
 BASELINES = (

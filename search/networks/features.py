@@ -56,6 +56,7 @@ _FILE_BYTES = 1102
 _CHANNEL_BYTES = 28
 _DENSE_UNIT_BYTES = 16
 _OPERATOR_BYTES = {Conv: 317, DepthwiseConv: 330, Add: 145, Concat: 160, AveragePool: 314}
+_BIAS_BYTES = 4
 _ALIGNMENT = 16
 
 
@@ -100,6 +101,12 @@ def feature_columns(architectures: Sequence[Architecture]) -> dict[str, NDArray[
             columns[name] = np.array(values) if isinstance(first, str) else np.array(values, np.float64)
     counts = np.array([_counts(architecture, space) for architecture in architectures], np.float64)
     return columns | dict(zip(_NAMES, counts.T, strict=True))
+
+
+def head_bytes_beyond(space: Space, n_classes: int) -> int:
+    """What the file of a network of so many classes has more than `size_bytes` says, which is for the space's own."""
+    own, other = (_aligned(space.hidden_units * n) + _aligned(_BIAS_BYTES * n) for n in (space.n_classes, n_classes))
+    return other - own
 
 
 def level_shares(space: Space) -> dict[str, dict[str, float]]:

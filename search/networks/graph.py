@@ -17,8 +17,11 @@ from search.networks.spaces import space_named
 _ONE: Stride = (1, 1)
 
 
-def build_graph(architecture: Architecture) -> Graph:
+def build_graph(architecture: Architecture, n_classes: int | None = None) -> Graph:
     """The layers of an architecture.
+
+    Args:
+        n_classes: outputs of the last layer, as many as the data have classes; None: the space's own, what is measured.
 
     Raises:
         UnknownSpace, OutsideSpace: it is of no known space, or not in its space.
@@ -32,7 +35,7 @@ def build_graph(architecture: Architecture) -> Graph:
     for ordinal, (block, stride) in enumerate(zip(architecture.blocks, strides, strict=True), start=1):
         net.block = ordinal
         x = lay_block(net, x, block.type, block.kernel, block.filters, stride, builder)
-    return lay_head(net, x, (space.hidden_units,), space.n_classes)
+    return lay_head(net, x, (space.hidden_units,), n_classes or space.n_classes)
 
 
 def builder_of(architecture: Architecture, space: Space) -> BlockBuilder:

@@ -18,13 +18,18 @@ Network = Architecture | Baseline
 TABLE_2_NAME = "table2"
 
 
-def graph_of(network: Network) -> Graph:
+def graph_of(network: Network, n_classes: int | None = None) -> Graph:
     """The layers of a network.
+
+    Args:
+        n_classes: outputs of the last layer; None: nine, as the paper's.
 
     Raises:
         UnknownSpace, OutsideSpace: an architecture of no known space, or not in its space.
     """
-    return network.graph if isinstance(network, Baseline) else build_graph(network)
+    if isinstance(network, Baseline):
+        return network.graph if n_classes is None else network.lay(n_classes)
+    return build_graph(network, n_classes)
 
 
 def read_network_name(text: str) -> Network:

@@ -60,7 +60,8 @@ class Space:
         input_shape: (time, frequency, channels).
         positions: one per block, from input to output.
         hidden_units: of the dense layer (ReLU) after global average pooling.
-        n_classes: of the last dense layer (softmax).
+        n_classes: of the last dense layer (softmax) of what is measured, and what features tell of; a trained network
+            has as many as its data.
         options: (name, allowed values) with the default first.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,14 @@ from db.database import Database
 from db.results import result_rows
 from db.retrainings import list_retrainings
 from db.rows import RetrainingSpec
+from search.errors import BadModelFile
 from search.networks.architecture import Architecture
 from search.networks.baselines import Baseline
 from search.networks.count import count_graph
 from search.networks.network import Network, graph_of, read_network_name
+from search.studies.files import networks_dir
+from search.tflite.reader import read_operators
+from search.tflite.recognise import n_classes_of
 
 if TYPE_CHECKING:
     from search.costs import PredictedCosts
@@ -80,7 +85,8 @@ def compared_networks(db: Database, costs: PredictedCosts | None, space: str | N
     by_network: dict[str, list[RetrainingSpec]] = {}
     for row in same:
         by_network.setdefault(row.network_text, []).append(row)
-    compared = [_compared(text, own, measured, costs, space) for text, own in by_network.items()]
+    n_classes = _n_classes_of(networks_dir(db), newest)
+    compared = [_compared(text, own, measured, costs, space, n_classes) for text, own in by_network.items()]
     return sorted(compared, key=lambda each: (each.is_baseline, -fmean(each.test_accuracies)))
 
 
@@ -90,9 +96,10 @@ def _compared(
     measured: Mapping[str, list[MeasuredCost]],
     costs: PredictedCosts | None,
     space: str | None,
+    n_classes: int | None,
 ) -> ComparedNetwork:
     network = read_network_name(text)
-    cost = count_graph(graph_of(network)).total
+    cost = count_graph(graph_of(network, n_classes)).total
     predicted = None
     if costs is not None and isinstance(network, Architecture) and network.space == space:
         predicted = float(costs.costs([network])[0][0])
@@ -110,6 +117,14 @@ def _compared(
         data=rows[0].data,
         synthetic=rows[0].synthetic,
     )
+
+
+def _n_classes_of(folder: Path, row: RetrainingSpec) -> int | None:
+    """Of the data, by a file that learnt them; None where it lies on another machine: then counts are for nine."""
+    try:
+        return n_classes_of(read_operators((folder / row.model.name).read_bytes())) or None
+    except (OSError, BadModelFile):
+        return None
 
 
 def _measured_files(db: Database) -> dict[str, list[MeasuredCost]]:

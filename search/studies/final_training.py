@@ -59,7 +59,7 @@ class FinalRetrainer:
         Raises:
             SearchError, DbError: nothing that was finished is lost.
         """
-        data_sha256 = self.data.sha256
+        data_sha256 = self._data_sha256()
         done = {(row.network_hash, row.seed) for row in self.finished()}
         for seed in range(1, n_repeats + 1):
             for network in networks:
@@ -70,13 +70,23 @@ class FinalRetrainer:
 
     def finished(self) -> list[RetrainingSpec]:
         """What the record has of this recipe and these data, the oldest first."""
-        recipe, data_sha256 = asdict(self.longer), self.data.sha256
-        rows = list_retrainings(self.db)
-        return [row for row in rows if row.data_sha256 == data_sha256 and dict(row.recipe) == recipe]
+        data_sha256 = self._data_sha256()
+        return [row for row in self._of_this_recipe() if row.data_sha256 == data_sha256]
+
+    def _of_this_recipe(self) -> list[RetrainingSpec]:
+        recipe = asdict(self.longer)
+        return [row for row in list_retrainings(self.db) if dict(row.recipe) == recipe]
+
+    def _data_sha256(self) -> str:
+        """By which the record knows these data: a release up to 0.2 has written that of their computed numbers."""
+        known = {row.data_sha256 for row in self._of_this_recipe()}
+        if known - {self.data.sha256} and self.data.numbers_sha256 in known:
+            return self.data.numbers_sha256
+        return self.data.sha256
 
     def _train(self, network: Network, seed: int, data_sha256: str) -> None:
         began_s = self.clock.monotonic_s()
-        trained = self.train(graph_of(network), self.data, self.longer, seed)
+        trained = self.train(graph_of(network, self.data.n_classes), self.data, self.longer, seed)
         test_accuracy = int8_accuracy(trained.tflite, self.data.test)
         sha256 = hashlib.sha256(trained.tflite).hexdigest()
         name = keep_file(self.files_dir, sha256, trained.tflite)

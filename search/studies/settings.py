@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.audio.front_end import DataDescription
 from search.errors import UnknownSettings
 from search.networks.space import Space
 from search.networks.spaces import space_named
@@ -29,12 +30,16 @@ class StudySettings:
         reward: name of a preset, see search.engine.reward.
         seed: of proposals and trainings.
         data: name of the data set.
+        data_sha256: of what the data were made of. Of their computed numbers where `data_description` is None: releases
+            up to 0.2 knew data so. Of the surrogate's table where a surrogate answers.
         budget: its name, see search.studies.budget.
         recipe: how networks are trained.
         predictor_sha256: of all that the energy predictor's answers follow from.
         predictor_simulated: whether these are of a simulated bench.
         data_synthetic: whether the sounds are synthesised.
         surrogate: whether nothing is trained: a model of earlier trainings answers.
+        data_description: classes, front-end and divisor; None in a study begun by a release up to 0.2, and of a
+            surrogate.
     """
 
     space: str
@@ -51,11 +56,13 @@ class StudySettings:
     predictor_simulated: bool
     data_synthetic: bool
     surrogate: bool = False
+    data_description: DataDescription | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON takes it."""
         plain = dataclasses.asdict(self)
         plain["effort"] = plain.pop("budget")
+        plain["data_description"] = self.data_description and self.data_description.to_plain()
         return {"format": FORMAT, **plain, "options": [list(pair) for pair in self.options]}
 
     @classmethod
@@ -76,9 +83,16 @@ class StudySettings:
             values = {field.name: plain[field.name] for field in dataclasses.fields(cls) if field.name in plain}
             values["options"] = tuple((str(name), str(value)) for name, value in plain["options"])
             values["recipe"] = TrainingRecipe(**plain["recipe"])
+            if (description := plain.get("data_description")) is not None:
+                values["data_description"] = DataDescription.from_plain(description)
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise UnknownSettings(f"the study's settings are none of this version: {error}", hint) from error
+
+    @property
+    def n_classes(self) -> int | None:
+        """Of the data; None where the space's own number is meant."""
+        return None if self.data_description is None else len(self.data_description.class_names)
 
     @property
     def search_space(self) -> Space:

@@ -19,7 +19,7 @@ from search.engine.reward import reward_named
 from search.errors import BadTrainings, PredictorUnfit, SearchError, StudyMissing, UnknownStopRule
 from search.networks.features import feature_columns
 from search.networks.spaces import space_named
-from search.studies.accuracy_source import AccuracySource, Say, surrogate_source, training_source
+from search.studies.accuracy_source import AccuracySource, DataRequest, Say, surrogate_source, training_source
 from search.studies.budget import budget_named
 from search.studies.files import networks_dir
 from search.studies.own_predictor import copy_of, keep_copy, read_copy, unseen_levels
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from search.studies.loop import Worker
 
 
+_DATA_HINT = "give the data that the study was made with, split alike; rewards would not be comparable"
+_NUMBERS_HINT = "It was begun by a release up to 0.2, which knew data by computed numbers: processors differ in those"
+
+
 @dataclass(frozen=True)
 class StudyRequest:
     """What a user asks for; see the options of `search run`."""
@@ -49,7 +53,7 @@ class StudyRequest:
     db: str
     storage: str | None
     predictor: Path
-    audioset: Path | None
+    data: DataRequest
     space: str
     algorithm: str
     stopping: str | None
@@ -97,7 +101,7 @@ class StudyHandle:
         from search.studies.loop import Worker
 
         settings = self.settings
-        costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward))
+        costs = PredictedCosts(self.saved.predictor, reward_named(settings.reward), settings.n_classes)
         encoding = Encoding(settings.search_space, settings.options)
         self.study.sampler = build_sampler(
             settings.algorithm, Settings(encoding, settings.seed, costs.penalties, skip_dominated=True)
@@ -152,7 +156,7 @@ def start_study(request: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         if begun is not None and begun.space == request.space
         else load_predictor(request.predictor, request.space)
     )
-    source = _source(request.surrogate, request.audioset, request.budget, request.space, say)
+    source = _source(request.surrogate, request.data, request.budget, request.space, say)
     settings = StudySettings(
         space=request.space,
         options=space.default_options,
@@ -161,13 +165,14 @@ def start_study(request: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         reward=request.reward,
         seed=request.seed,
         data=source.name,
-        data_sha256=source.sha256,
+        data_sha256=source.sha256 if begun is None else source.sha256_as_of(begun),
         recipe=source.recipe,
         budget=source.budget,
         predictor_sha256=saved.sha256,
         predictor_simulated=saved.predictor.simulated,
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
+        data_description=source.description if begun is None else begun.data_description,
     )
     with open_database(request.db) as db:
         # Storage and record are both asked before either is written to.
@@ -189,7 +194,7 @@ def join_study(
     db_url: str,
     storage: str | None,
     predictor: Path,
-    audioset: Path | None,
+    data: DataRequest,
     say: Say,
     surrogate: Path | None = None,
 ) -> Iterator[StudyHandle]:
@@ -205,14 +210,14 @@ def join_study(
         saved = _own_predictor(db_url, name, settings, predictor, say)
         if settings.surrogate and surrogate is None:
             raise BadTrainings(f"study {name} trains nothing: it asks a surrogate", "give its table: --surrogate FILE")
-        source = _source(surrogate, audioset, settings.budget, settings.space, say)
+        source = _source(surrogate, data, settings.budget, settings.space, say)
         if (unseen := unseen_levels(saved, settings.search_space)) and not is_companion():
             say(unseen.text)
-        if source.sha256 != settings.data_sha256:
+        sha256 = source.sha256_as_of(settings)
+        if sha256 != settings.data_sha256:
             raise PredictorUnfit(
-                f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these "
-                f"({source.sha256[:12]}...)",
-                "give the data that the study was made with; rewards would not be comparable",
+                f"study {name} was made with other data ({settings.data_sha256[:12]}...) than these ({sha256[:12]}...)",
+                _DATA_HINT if settings.data_description else f"{_DATA_HINT}. {_NUMBERS_HINT}",
             )
         with open_database(db_url) as db:
             _keep(db, predictor, saved)
@@ -283,12 +288,12 @@ def load_predictor(folder: Path, space: str) -> SavedPredictor:
     return saved
 
 
-def _source(surrogate: Path | None, audioset: Path | None, budget: str, space: str, say: Say) -> AccuracySource:
+def _source(surrogate: Path | None, data: DataRequest, budget: str, space: str, say: Say) -> AccuracySource:
     if surrogate is not None:
-        if audioset is not None:
-            raise BadTrainings("a surrogate trains on no data", "leave out --surrogate, or --audioset")
+        if data.is_given:
+            raise BadTrainings("a surrogate trains on no data", "leave out --surrogate, or the folder of sounds")
         return surrogate_source(surrogate, space, say)
-    return training_source(audioset, budget, say)
+    return training_source(data, budget, say)
 
 
 def _recorded(db: Database, name: str, settings: StudySettings) -> StudyRow:

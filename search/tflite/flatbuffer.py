@@ -8,6 +8,7 @@ tensorflow/compiler/mlir/lite.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -76,12 +77,19 @@ class Model:
         return len(self.tensors) - 1
 
 
-def encode(model: Model) -> bytes:
-    """The .tflite file, without names, metadata and signatures."""
+def encode(model: Model, metadata: Mapping[str, bytes] | None = None) -> bytes:
+    """The .tflite file, without names and signatures.
+
+    Args:
+        metadata: by name, in buffers behind all others; a runtime does not look at them.
+    """
+    metadata = metadata or {}
     builder = flatbuffers.Builder(sum(len(tensor.data) for tensor in model.tensors) + _ROOM_BYTES)
     # Buffer 0 is empty by convention; all activations can share that one table.
     empty = _table(builder, "Buffer", {})
     buffers = [empty, *(_buffer(builder, t.data) if t.data else empty for t in model.tensors)]
+    entries = [_metadata(builder, name, len(buffers) + i) for i, name in enumerate(metadata)]
+    buffers += [_buffer(builder, content) for content in metadata.values()]
     tensors = [_tensor(builder, tensor, number) for number, tensor in enumerate(model.tensors, start=1)]
     codes = list(dict.fromkeys((operator.name, operator.version) for operator in model.operators))
     operators = [_operator(builder, operator, codes) for operator in model.operators]
@@ -99,6 +107,8 @@ def encode(model: Model) -> bytes:
         "Description": builder.CreateString(_DESCRIPTION),
         "Buffers": _offsets(builder, buffers),
     }
+    if entries:
+        root["Metadata"] = _offsets(builder, entries)
     builder.Finish(_table(builder, "Model", root), _FILE_IDENTIFIER)
     return bytes(builder.Output())
 
@@ -132,6 +142,10 @@ def _operator(builder: Any, operator: Operator, codes: list[tuple[str, int]]) ->
         fields["BuiltinOptionsType"] = getattr(schema.BuiltinOptions, name)
         fields["BuiltinOptions"] = _table(builder, name, options)
     return _table(builder, "Operator", fields)
+
+
+def _metadata(builder: Any, name: str, buffer: int) -> int:
+    return _table(builder, "Metadata", {"Name": builder.CreateString(name), "Buffer": buffer})
 
 
 def _operator_code(builder: Any, name: str, version: int) -> int:

@@ -40,22 +40,23 @@ class _Sketch:
 
 
 def recognise(data: bytes) -> Network:
-    """The network of a file.
+    """The network of a file, whatever its number of classes.
 
     Raises:
         BadModelFile: not a .tflite file.
         UnknownNetwork: the file of a network that is neither a baseline nor in a space.
     """
     operators = read_operators(data)
-    for baseline in BASELINES:
-        if _holds(data, baseline.graph):
+    n_classes = n_classes_of(operators)
+    for baseline in BASELINES if n_classes else ():
+        if _holds(data, baseline.lay(n_classes)):
             return baseline
     body = tuple(_sketch_of(each) for each in _body(operators))
-    for space in SPACES:
-        if operators and operators[0].in_shape == (1, *space.input_shape):
+    for space in SPACES if n_classes else ():
+        if operators[0].in_shape == (1, *space.input_shape):
             tried = set[tuple[Layer, ...]]()
             for architecture in _candidates(space, body):
-                graph = build_graph(architecture)
+                graph = build_graph(architecture, n_classes)
                 layers = tuple(replace(layer, block=HEAD) for layer in graph.layers)
                 if layers not in tried and _holds(data, graph):
                     return architecture
@@ -65,6 +66,11 @@ def recognise(data: bytes) -> Network:
         f"the file's {len(operators)} operators are those of no known network",
         f"known are {names}; measure any other file with `lab measure --models`",
     )
+
+
+def n_classes_of(operators: list[FileOperator]) -> int:
+    """Outputs of the last operator; 0 where there is none."""
+    return operators[-1].out_shape[-1] if operators and operators[-1].out_shape else 0
 
 
 def _body(operators: list[FileOperator]) -> Iterator[FileOperator]:

@@ -18,6 +18,8 @@ in the paper's sizes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from search.networks.layers import (
@@ -55,12 +57,13 @@ OPERATORS: dict[type[Layer], tuple[str, int]] = {
 _QUANTIZE = ("QUANTIZE", 1)
 
 
-def write_tflite(network: Network, seed: int) -> bytes:
+def write_tflite(network: Network, seed: int, n_classes: int | None = None) -> bytes:
     """The network as a .tflite file with random weights.
 
     Args:
         network: a baseline, or an architecture of a known space.
         seed: of weights and quantization. Together with the network it fixes every byte.
+        n_classes: see graph_of.
 
     Returns:
         The file's bytes: int8 input (1, time, frequency, channels), int8 output (1, classes).
@@ -68,19 +71,23 @@ def write_tflite(network: Network, seed: int) -> bytes:
     Raises:
         UnknownSpace, OutsideSpace: see graph_of.
     """
-    return serialize(random_network(network, seed))
+    return serialize(random_network(network, seed, n_classes))
 
 
-def random_network(network: Network, seed: int) -> QuantizedNetwork:
+def random_network(network: Network, seed: int, n_classes: int | None = None) -> QuantizedNetwork:
     """The network with the random numbers that `write_tflite` writes; arguments and errors as there."""
     # The hash gives each network weights of its own, whatever the order in which files are written.
     words = np.frombuffer(bytes.fromhex(network.architecture_hash), dtype=">u4").tolist()
-    return draw_constants(graph_of(network), np.random.default_rng([seed, *words]))
+    return draw_constants(graph_of(network, n_classes), np.random.default_rng([seed, *words]))
 
 
-def serialize(network: QuantizedNetwork) -> bytes:
-    """The .tflite file of a network whose numbers are all known."""
-    return encode(_lay_out(network))
+def serialize(network: QuantizedNetwork, metadata: Mapping[str, bytes] | None = None) -> bytes:
+    """The .tflite file of a network whose numbers are all known.
+
+    Args:
+        metadata: by name; the file runs as it does without.
+    """
+    return encode(_lay_out(network), metadata)
 
 
 def _lay_out(network: QuantizedNetwork) -> Model:

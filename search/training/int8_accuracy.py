@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.audio.examples import Examples
+from search.audio.examples import Examples, Spectrograms
 from search.training.quiet import quiet_stderr
+
+_BATCH = 250
 
 
 def int8_accuracy(tflite: bytes, examples: Examples) -> float:
@@ -14,7 +16,7 @@ def int8_accuracy(tflite: bytes, examples: Examples) -> float:
     return float(np.mean(int8_classes(tflite, examples.spectrograms) == examples.labels))
 
 
-def int8_classes(tflite: bytes, spectrograms: NDArray[np.float32]) -> NDArray[np.int64]:
+def int8_classes(tflite: bytes, spectrograms: Spectrograms) -> NDArray[np.int64]:
     """The class that the file gives each spectrogram.
 
     Args:
@@ -28,10 +30,12 @@ def int8_classes(tflite: bytes, spectrograms: NDArray[np.float32]) -> NDArray[np
         interpreter.allocate_tensors()
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scale, zero_point = source["quantization"]
-    levels = np.clip(np.rint(spectrograms / scale) + zero_point, -128, 127).astype(np.int8)
-    found = np.empty(len(levels), np.int64)
-    for i, level in enumerate(levels):
-        interpreter.set_tensor(source["index"], level.reshape(source["shape"]))
-        interpreter.invoke()
-        found[i] = int(np.argmax(interpreter.get_tensor(result["index"])))
+    found = np.empty(len(spectrograms), np.int64)
+    for start in range(0, len(found), _BATCH):
+        batch = spectrograms[start : start + _BATCH]
+        levels = np.clip(np.rint(batch / scale) + zero_point, -128, 127).astype(np.int8)
+        for i, level in enumerate(levels, start):
+            interpreter.set_tensor(source["index"], level.reshape(source["shape"]))
+            interpreter.invoke()
+            found[i] = int(np.argmax(interpreter.get_tensor(result["index"])))
     return found

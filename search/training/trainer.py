@@ -109,7 +109,7 @@ class _Judge:
     """Takes the accuracy of one model again and again: share of examples whose most likely class is theirs."""
 
     def __init__(self, model: Any, examples: Examples, shape: Shape) -> None:
-        self._examples, self._inputs = examples, examples.spectrograms.reshape(-1, *shape)
+        self._examples, self._shape = examples, shape
         # One graph for batches of any size: the last one may be smaller.
         batches = tf.TensorSpec((None, *shape), tf.float32)
         self._infer = tf.function(lambda batch: model(batch, training=False), [batches], autograph=False)
@@ -118,7 +118,8 @@ class _Judge:
         hits = 0
         for start in range(0, len(self._examples), _EVALUATION_BATCH):
             chosen = slice(start, start + _EVALUATION_BATCH)
-            classes = self._infer(tf.constant(self._inputs[chosen])).numpy().argmax(axis=1)
+            inputs = self._examples.spectrograms[chosen].reshape(-1, *self._shape)
+            classes = self._infer(tf.constant(inputs)).numpy().argmax(axis=1)
             hits += int(np.sum(classes == self._examples.labels[chosen]))
         return hits / len(self._examples)
 

@@ -44,6 +44,21 @@ def test_the_penalties_of_many_are_those_of_each(costs: PredictedCosts) -> None:
     np.testing.assert_allclose(costs.penalties(architectures), each, atol=3e-4)
 
 
+@pytest.mark.parametrize("n_classes", [2, 10, 50, 600])
+def test_other_classes_change_size_and_counts_and_not_the_energy_of_what_was_measured(
+    n_classes: int, tmp_path: Path, costs: PredictedCosts
+) -> None:
+    save_predictor(tmp_path / "model", AUDIO_2D)
+    of_data = PredictedCosts(load(tmp_path / "model").predictor, PAPER_B, n_classes)
+    known, own = of_data.known(TABLE_2), costs.known(TABLE_2)
+    assert known.size_bytes == len(write_tflite(TABLE_2, 0, n_classes)) != own.size_bytes
+    assert known.n_params - own.n_params == 33 * (n_classes - 9)
+    assert (known.energy_mj, known.energy_outside) == (own.energy_mj, own.energy_outside)
+    energies, sizes = of_data.costs([TABLE_2])
+    assert energies[0] == known.energy_mj
+    assert sizes[0] == pytest.approx(known.size_bytes, rel=0.003)
+
+
 def test_a_block_type_that_was_never_measured_is_extrapolated_and_marked(tmp_path: Path) -> None:
     save_predictor(tmp_path / "model", AUDIO_2D, without="Identity")
     saved = load(tmp_path / "model")

@@ -59,6 +59,7 @@ def test_the_data_are_the_same_from_workers_from_the_cache_and_from_here(tmp_pat
     workers = load_synthetic(SMALL, tmp_path / "b", 2)
     assert seen[-1] == (40, 40)
     assert first.sha256 == cached.sha256 == workers.sha256
+    assert first.numbers_sha256 == cached.numbers_sha256 == workers.numbers_sha256
     assert first.synthetic
     assert "SYNTHETIC" in first.name
     assert (len(first.train), len(first.validation), len(first.test)) == (20, 10, 10)
@@ -78,7 +79,7 @@ def test_the_splits_share_no_clip_and_another_seed_gives_others(tmp_path: Path) 
 def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: bytes) -> None:
     whole = load_synthetic(SMALL, tmp_path, 0)
     (tmp_path / SMALL.file_name).write_bytes(damage)
-    assert load_synthetic(SMALL, tmp_path, 0).sha256 == whole.sha256
+    assert load_synthetic(SMALL, tmp_path, 0).numbers_sha256 == whole.numbers_sha256
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:

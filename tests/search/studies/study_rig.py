@@ -16,6 +16,9 @@ from db.studies import ensure_study
 from predictor.artefact import load, save
 from predictor.evaluation import evaluate, fit_predictor
 from predictor.table import ENERGY, FeatureTable, Measurements
+from search.audio.classes import CLASS_NAMES
+from search.audio.front_end import DataDescription
+from search.audio.log_mel import FRONT_END
 from search.costs import PredictedCosts
 from search.engine.algorithms import Settings, build_sampler
 from search.engine.encoding import Encoding
@@ -84,6 +87,7 @@ def settings(algorithm: str = "evolution", stopping: str = "none", n_evaluations
         space="audio2d", options=AUDIO_2D.default_options, algorithm=algorithm, stopping=stopping, reward="b", seed=3,
         data="none", data_sha256="", budget="quick", recipe=TrainingRecipe(n_evaluations=n_evaluations),
         predictor_sha256="", predictor_simulated=True, data_synthetic=True,
+        data_description=DataDescription(CLASS_NAMES, FRONT_END, 1.7, 4.0),
     )  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from network_specimens import baseline_named
 
 from db.database import Database, open_database
 from db.retrainings import list_retrainings
 from db.rows import RetrainingSpec
 from search import cli
+from search.audio.classes import CLASS_NAMES
 from search.audio.examples import SoundData, standardised
 from search.commands import exits
 from search.networks.layers import Graph
@@ -39,7 +41,7 @@ def few_clips() -> SoundData:
         split: (rng.normal(size=(n, 196, 40)).astype(np.float32), np.arange(n) % 9)
         for split, n in (("train", 2), ("validation", 2), ("test", 9))
     }
-    return standardised("SYNTHETIC noise", True, splits)
+    return standardised("SYNTHETIC noise", True, splits, CLASS_NAMES, {"kind": "noise"})
 
 
 class Trainings:
@@ -88,6 +90,16 @@ def test_only_what_was_trained_alike_counts_as_finished(tmp_path: Path) -> None:
         (row,) = retrainer.finished()
         assert row.recipe["learning_rate"] == 0.5
         assert len(list_retrainings(db)) == 3
+
+
+def test_retrainings_that_a_release_up_to_0_2_recorded_are_not_trained_again(tmp_path: Path) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        retrain(db, 1, [])
+        older = few_clips().numbers_sha256
+        with db.write() as tx:
+            tx.execute(sa.text("UPDATE retraining SET data_sha256 = :older"), {"older": older})
+        assert [seed for seed, _ in retrain(db, 2, []).asked] == [2, 2]
+        assert {row.data_sha256 for row in list_retrainings(db)} == {older}
 
 
 def test_they_are_compared_with_spread_counts_and_the_paper(

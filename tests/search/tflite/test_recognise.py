@@ -55,6 +55,16 @@ def test_baselines_are_recognised(baseline: Baseline) -> None:
     assert recognise(write_tflite(baseline, seed=1)) == baseline
 
 
+@pytest.mark.parametrize("n_classes", [2, 10, 41])
+def test_networks_of_any_number_of_classes_are_recognised(n_classes: int) -> None:
+    for architecture in (TABLE_2, *AUDIO_1D.sample_unique(2, 7)):
+        found = recognise(write_tflite(architecture, 3, n_classes))
+        assert isinstance(found, Architecture)
+        assert without_blocks(build_graph(found)) == without_blocks(build_graph(architecture))
+    for baseline in BASELINES[2:]:
+        assert recognise(write_tflite(baseline, 3, n_classes)) == baseline
+
+
 def test_names_and_metadata_do_not_matter() -> None:
     assert recognise(dressed(write_tflite(TABLE_2, seed=3))) == recognise(write_tflite(TABLE_2, seed=3))
 

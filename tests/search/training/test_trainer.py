@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from network_specimens import baseline_named
+from numpy.typing import NDArray
 
 from search.audio.augmentation import mask
 from search.audio.classes import CLASS_NAMES
+from search.audio.clip_files import LOUDEST, ClipFeatures, ClipFile, FileReading, FileStamp
+from search.audio.clip_reading import ReadClips
 from search.audio.examples import SoundData, standardised
+from search.audio.feature_cache import FeatureCache, StoredClip
 from search.audio.log_mel import N_BANDS, N_FRAMES
+from search.audio.stored_spectrograms import stored_data
 from search.tflite.reader import read_network
 from search.training.int8_accuracy import int8_accuracy, int8_classes
 from search.training.recipe import TrainingRecipe
@@ -23,7 +29,7 @@ GRAPH = baseline_named("tc_resnet_8").graph
 RECIPE = TrainingRecipe(n_float_epochs=4, n_int8_epochs=1, batch_size=20, n_evaluations=5, learning_rate=3e-3)
 
 
-def bands_data() -> SoundData:
+def bands_splits() -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Each class has its own band of the spectrogram, under noise."""
     rng = np.random.default_rng(0)
     splits = {}
@@ -33,7 +39,11 @@ def bands_data() -> SoundData:
         for i, label in enumerate(labels.tolist()):
             spectrograms[i, :, 4 * label : 4 * label + 4] += 1.5
         splits[name] = (spectrograms, labels)
-    return standardised("bands", True, splits)
+    return splits
+
+
+def bands_data() -> SoundData:
+    return standardised("bands", True, bands_splits(), CLASS_NAMES, {"kind": "bands"})
 
 
 DATA = bands_data()
@@ -48,6 +58,23 @@ def test_the_int8_file_has_learnt_what_the_float_model_has(trained: TrainingResu
     assert trained.float_accuracy > 0.9
     assert abs(trained.accuracy - trained.float_accuracy) < 0.1
     assert trained.accuracy == int8_accuracy(trained.tflite, DATA.validation)
+
+
+def test_examples_that_stay_in_a_file_train_the_very_same_network(trained: TrainingResult, tmp_path: Path) -> None:
+    cache, splits = FeatureCache(tmp_path), {}
+    for name, (spectrograms, labels) in bands_splits().items():
+        readings = [
+            (
+                ClipFile(tmp_path / f"{name}-{i}.wav"),
+                FileReading(FileStamp(1, i), f"{i:060x}{len(labels):04x}", ClipFeatures(values, LOUDEST)),
+            )
+            for i, values in enumerate(spectrograms)
+        ]
+        clips = tuple(clip for clip in cache.keep(readings) if isinstance(clip, StoredClip))
+        splits[name] = (ReadClips(clips, (), 0), labels.tolist())
+    stored = stored_data("bands", cache, splits, CLASS_NAMES, {"kind": "bands"})
+    again = train(GRAPH, stored, RECIPE, seed=1)
+    assert (again.tflite, again.accuracy, again.curve) == (trained.tflite, trained.accuracy, trained.curve)
 
 
 def test_the_file_is_that_of_the_graph(trained: TrainingResult) -> None:
