@@ -9,12 +9,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 
@@ -36,13 +37,49 @@ class _DeafContext(SpawnContext):
     Process = _DeafProcess
 
 
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Ctrl-C comes after the block: in the middle of starting processes it would leave some that nobody knows of.
+
+    Only the main thread hears it; a mask of this thread alone would not keep it from being raised here.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = False
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool that Ctrl-C cannot catch while it starts or ends processes."""
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        with _held_back():
+            return super().submit(*arguments, **named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        with _held_back():
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+
 def worker_pool(n_workers: int) -> ProcessPoolExecutor:
     """A pool whose processes end with this one, even when it is killed, and leave Ctrl-C to it.
 
     A terminal sends Ctrl-C to all of them. A worker that it ended would take its task with it, and its parent would
     wait for that.
     """
-    return ProcessPoolExecutor(n_workers, _DeafContext(), initializer=_work_ahead)
+    return _Pool(n_workers, _DeafContext(), initializer=_work_ahead)
 
 
 class Companions:
@@ -57,8 +94,9 @@ class Companions:
     def __init__(self, n: int, work: Callable[..., None], *arguments: Any) -> None:
         # Ctrl-C waits for them until they can hear it (`hear_interrupts`).
         self._processes = [_DeafProcess(target=_work_alongside, args=(work, arguments)) for _ in range(n)]
-        for process in self._processes:
-            process.start()
+        with _held_back():
+            for process in self._processes:
+                process.start()
 
     def __enter__(self) -> Companions:
         return self

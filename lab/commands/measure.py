@@ -102,19 +102,21 @@ def measure(
     if dry_run:
         dry_run_report(plan, profile, db, as_json)
         return
-    with open_database(db) as database, shown_progress(as_json) as observe, polite_interrupt() as should_stop:
-        try:
-            row = campaigns.measure(
-                database, profile, plan, observe, should_stop, record=record, retry_failed=retry_failed
-            )
-        except KeyboardInterrupt as stop:
-            notes = "".join(f"{note}\n" for note in getattr(stop, "__notes__", []))
-            given_back = "" if notes else "; the phone was given back"
-            sys.stderr.write(f"{notes}Stopped at once{given_back}. The same command goes on from here.\n")
-            raise typer.Exit(130) from None
+    with open_database(db) as database:
+        # The bar ends before the result is printed: it would stay below it.
+        with shown_progress(as_json) as observe, polite_interrupt() as should_stop:
+            try:
+                row = campaigns.measure(
+                    database, profile, plan, observe, should_stop, record=record, retry_failed=retry_failed
+                )
+            except KeyboardInterrupt as stop:
+                notes = "".join(f"{note}\n" for note in getattr(stop, "__notes__", []))
+                given_back = "" if notes else "; the phone was given back"
+                sys.stderr.write(f"{notes}Stopped at once{given_back}. The same command goes on from here.\n")
+                raise typer.Exit(130) from None
+            interrupted = should_stop()
         if record is not None and not record.exists():
             sys.stderr.write(f"Nothing was left to measure: {record} was not written.\n")
-        interrupted = should_stop()
         failed = final_report(database, row, db, as_json, profile.precision, n_rows=_TOP_ROWS)
     if interrupted:
         raise typer.Exit(130)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.queries import progress, visit_noise, without_result
 from db.results import ResultRow, result_rows
+from db.rows import CampaignSource
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.request import settled_ordinals
@@ -21,6 +22,7 @@ from lab.campaign.status import without_result_lines
 from lab.campaign.tasks import noise_estimate, visits_needed
 from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
+from predictor.table import MIN_ARCHITECTURES
 from search.commands.terminal import stdout_console
 
 if TYPE_CHECKING:
@@ -225,6 +227,8 @@ def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide:
     option = "" if db == "lab.db" else f" --db {db}"
     if done < total:
         lines.append(f"Next: lab status{option}")
+    elif campaign.source in (CampaignSource.SAMPLED, CampaignSource.LISTED) and done >= MIN_ARCHITECTURES:
+        lines.append(f"Next: lab fit-rf{option}   learns energy from these rows; lab export{option} --out rows.csv")
     else:
-        lines.append(f"Next: lab export{option} --out rows.csv")
+        lines.append(f"Next: lab export{option} --out rows.csv; lab show MODEL{option}")
     sys.stdout.write("\n".join(lines) + "\n")

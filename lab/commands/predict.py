@@ -137,6 +137,8 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
     if n > _SHOWN_ROWS:
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
     console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
+    if request.kind == "architecture":
+        console.print("Next: search run --trials 20", highlight=False)
     if n_outside := int(prediction.outside.sum()):
         rows = f"{n_outside:,} of the rows"
         wider = f"the interval is {predictor.band.outside_factor:.2g} times as wide there"

@@ -95,6 +95,10 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db", as_json: AsJ
     typer.echo("  ".join((f"study    {row.name}", *row.marks)))
     for name, text in [*_facts(trial), ("measured", measured)]:
         typer.echo(f"{name:<8} {text}")
+    if trial.model is not None and not row.surrogate:
+        where = f" --study {quote(row.name)}" if row.name != "search" else ""
+        where += f" --db {quote(db)}" if db != "lab.db" else ""
+        typer.echo(f"next: search export {number} --out mine.tflite{where}")
 
 
 def export(

@@ -36,7 +36,7 @@ def test_energies_are_those_of_the_simulated_world(make_bench: Callable[..., Ben
     assert figures.worst_abs_error_frac < 0.015
     assert state_of(bench) == {"done": 40}
     assert "SIMULATED" in done.stdout
-    assert "Next: lab export" in done.stdout
+    assert "Next: lab fit-rf" in done.stdout
 
 
 def test_running_the_command_again_measures_nothing_again(make_bench: Callable[..., Bench]) -> None:
