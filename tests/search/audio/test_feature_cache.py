@@ -67,6 +67,18 @@ def test_a_file_with_other_bytes_is_read_again(sounds: list[ClipFile], tmp_path:
     assert np.array_equal(kept(cache, sounds), fresh(sounds))
 
 
+@pytest.mark.parametrize("suffix", [".m4a", ".raw", ".npy"])
+def test_a_file_that_was_of_no_use_by_its_suffix_is_read_and_kept_once_it_is_renamed(
+    sounds: list[ClipFile], tmp_path: Path, suffix: str
+) -> None:
+    wrong = ClipFile(sounds[0].path.rename(sounds[0].path.with_suffix(suffix)))
+    assert read_clips([wrong], FeatureCache(tmp_path / "c"), 1).clips == (None,)
+    wrong.path.rename(sounds[0].path)
+    for n_read in (1, 0):
+        read = read_clips(sounds[:1], FeatureCache(tmp_path / "c"), 1)
+        assert (read.unusable, read.n_read) == ((), n_read)
+
+
 def test_a_file_of_the_same_size_and_another_time_is_read_again(sounds: list[ClipFile], tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "c")
     read_clips(sounds, cache, 2)
