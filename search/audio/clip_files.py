@@ -96,9 +96,14 @@ class ClipFile:
 
     @property
     def asked(self) -> str:
-        """Which part of the file, in words; with the file's bytes it decides the features."""
+        """What is asked of the file's bytes, in words: with them it decides the features.
+
+        The suffix is of it, where it says more than the bytes: a file may be renamed.
+        """
         part = "whole" if self.segment is None else self.segment.text
-        return part if self.shortest_s == _SHORTEST_S else f"{part}, from {self.shortest_s:g} s on"
+        length = "" if self.shortest_s == _SHORTEST_S else f", from {self.shortest_s:g} s on"
+        suffix = self.path.suffix.lower()
+        return f"{part}{length}" if suffix in READ_SUFFIXES else f"{part}{length}, as {suffix or 'no suffix'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,8 @@ def _read_sound(clip: ClipFile) -> tuple[Waveform, str]:
     import soundfile
     from scipy.signal import resample_poly
 
-    with soundfile.SoundFile(clip.path) as stream:
+    # As bytes: soundfile encodes names itself, and takes no name that is no UTF-8.
+    with soundfile.SoundFile(os.fsencode(clip.path)) as stream:
         rate_hz = stream.samplerate
         first, n_frames, part = _part_of(clip, stream.frames / rate_hz, stream.frames, rate_hz)
         if first:

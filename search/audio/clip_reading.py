@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -90,7 +91,11 @@ def check_unusable(unusable: Sequence[tuple[Path, UnusableFile]], n_files: int, 
     """
     if len(unusable) <= MOST_UNUSABLE_FRAC * n_files:
         return
-    where = f"all of them: {named_in}" if named_in else "\n".join(f"  {line}" for line in _lines(unusable[:_SHOWN]))
+    where = (
+        f"all of them: {printable(named_in)}"
+        if named_in
+        else "\n".join(f"  {line}" for line in _lines(unusable[:_SHOWN]))
+    )
     raise DataBroken(
         f"{len(unusable):,} of {n_files:,} files cannot be used, more than {MOST_UNUSABLE_FRAC:.0%}:\n"
         f"{by_reason(unusable)}\n{where}",
@@ -109,6 +114,12 @@ def by_reason(unusable: Sequence[tuple[Path, UnusableFile]]) -> str:
         path, found = first[reason]
         lines.append(_short(f"  {n:,} {reason}: {path.name}, {found.detail}"))
     return "\n".join(lines)
+
+
+def printable(path: Path | str) -> str:
+    """A name as a terminal takes it: bytes that are no text, and what moves its cursor, become escapes."""
+    text = str(path).encode("utf-8", "backslashreplace").decode()
+    return "".join(ascii(each)[1:-1] if unicodedata.category(each) == "Cc" else each for each in text)
 
 
 def write_unusable(unusable: Sequence[tuple[Path, UnusableFile]], cache_dir: Path, folder: Path) -> Path | None:
@@ -140,6 +151,7 @@ def _lines(unusable: Sequence[tuple[Path, UnusableFile]]) -> Iterator[str]:
 
 
 def _short(line: str) -> str:
+    line = printable(line)
     return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 3]}..."
 
 

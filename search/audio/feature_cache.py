@@ -85,7 +85,7 @@ class FeatureCache:
         self.path = folder / FILE_NAME
         self._rules = _rules()
         self._lock = threading.Lock()
-        self._writable = True
+        self._writable = self._knows = True
         self._lasting: sqlite3.Connection | None = None
         self._temporary: sqlite3.Connection | None = None
         self._lasting = self._open()
@@ -189,13 +189,14 @@ class FeatureCache:
 
     def _asked(self, query: str, values: Sequence[str | bytes]) -> list[tuple[Any, ...]]:
         with self._lock:
-            if self._lasting is None:
+            if self._lasting is None or not self._knows:
                 return []
             try:
                 return self._lasting.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 self._warn(error)
-                self._lasting, self._writable = None, False
+                # It stays open: what it told before may be asked for.
+                self._knows = self._writable = False
                 return []
 
     def _write(

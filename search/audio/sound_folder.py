@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.audio.clip_files import ClipFile, UnusableFile
-from search.audio.clip_reading import Report, check_unusable, read_clips, write_unusable
+from search.audio.clip_reading import Report, check_unusable, printable, read_clips, write_unusable
 from search.audio.examples import SoundData, standardised
 from search.audio.feature_cache import FeatureCache, StoredClip
 from search.audio.identity import ClipSource, sha256_of_clips
@@ -117,8 +117,7 @@ def load_sounds(
         DataBroken: its layout, its splits or too many of its files cannot be used; says which.
     """
     cache_dir = default_cache_dir() if cache_dir is None else cache_dir
-    listed = _listed(folder)
-    class_names = tuple(sorted({each.class_name for each in listed}))
+    listed, class_names = _listed(folder)
     if len(class_names) < 2:
         raise DataMissing(f"{folder} has clips of {len(class_names)} class, two are needed", _LAYOUT)
     cache = FeatureCache(cache_dir)
@@ -149,18 +148,14 @@ def _sound(cache: FeatureCache, stored: StoredClip) -> _Sound:
     return _Sound(spectrogram, stored.sha256, hashlib.sha256(spectrogram.tobytes()).hexdigest())
 
 
-def printable(path: Path | str) -> str:
-    """A name as a terminal takes it: bytes that are no text become escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-def _listed(folder: Path) -> list[_Listed]:
+def _listed(folder: Path) -> tuple[list[_Listed], tuple[str, ...]]:
+    """The files, and the classes in order: whatever has a folder, with files or without."""
     if not folder.is_dir():
         raise DataMissing(f"{printable(folder)} is not a folder", f"give the folder that holds your sounds: {_LAYOUT}")
     top = _folders(folder)
     named = {each.name: each for each in top}
     if sum(name.lower() in _SPLIT_NAMES for name in named) < 2:
-        found = [_Listed(path, each.name, None) for each in top for path in _files(each)]
+        of_split: list[tuple[str | None, Path]] = [(None, each) for each in top]
     else:
         if set(named) != set(SPLITS):
             shown = ", ".join(map(printable, sorted(named)[:8]))
@@ -169,28 +164,48 @@ def _listed(folder: Path) -> list[_Listed]:
                 "name them exactly train, validation and test, nothing beside them, and a folder per class in each; "
                 "or give a folder per class alone: they are then split by recording",
             )
-        found = [
-            _Listed(path, each.name, split)
-            for split in SPLITS
-            for each in _folders(named[split])
-            for path in _files(each)
-        ]
+        of_split = [(split, each) for split in SPLITS for each in _folders(named[split])]
+    class_names = tuple(sorted({each.name for _, each in of_split}))
+    found = [_Listed(path, each.name, split) for split, each in of_split for path in _files(each)]
     if not found:
         raise DataMissing(f"{printable(folder)} has no folders with clips", _LAYOUT)
-    for each in {one.class_name for one in found}:
-        if printable(each) != each:
-            raise DataBroken(f"the folder {printable(each)} has a name that is no text", "rename it")
-    return found
+    for name in class_names:
+        if printable(name) != name:
+            raise DataBroken(f"the folder {printable(name)} has a name that is no text", "rename it")
+    return found, class_names
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
+    try:
+        return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
+    except OSError as error:
+        _refuse(error)
+        raise
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
+    """Files in order of path, through links to folders too; what is hidden is left out, a folder is entered once."""
+    entered: set[tuple[int, int]] = set()
+    _enter(folder, entered)
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and _enter(Path(place, name), entered))
+        found += (path for name in names if not name.startswith(".") and (path := Path(place, name)).is_file())
+    yield from sorted(found)
+
+
+def _enter(folder: Path, entered: set[tuple[int, int]]) -> bool:
+    status = folder.stat()
+    key = (status.st_dev, status.st_ino)
+    new = key not in entered
+    entered.add(key)
+    return new
+
+
+def _refuse(error: OSError) -> None:
+    raise DataBroken(
+        f"{printable(str(error.filename))} cannot be read: {error.strerror}", "make it readable, or take it away"
+    ) from error
 
 
 def _split(sounds: list[tuple[_Listed, _Sound]], rule: RecordingRule) -> list[_Clip]:

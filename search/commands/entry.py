@@ -53,6 +53,8 @@ def run_command(load: Callable[[], Callable[[], None]]) -> NoReturn:
 class Guarded:
     """A text stream whose reader may go away: what cannot be written is dropped, and the work goes on.
 
+    Letters that the stream cannot write become escapes.
+
     Args:
         stream: None where the process was started without it.
         descriptor: of the stream; it then leads nowhere once the stream is lost.
@@ -75,7 +77,11 @@ class Guarded:
         """Writes, or drops."""
         if self.lost is None:
             with self._noticing():
-                self._stream.write(text)
+                try:
+                    self._stream.write(text)
+                except UnicodeEncodeError as error:
+                    # A name that is no text, or that the terminal has no letters for.
+                    self._stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
             self.last = text[-1:] or self.last
         return len(text)
 

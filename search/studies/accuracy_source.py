@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.audio.clip_reading import by_reason
+from search.audio.clip_reading import by_reason, printable
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
 from search.audio.recordings import RecordingRule
@@ -176,5 +176,5 @@ def _load_sounds(folder: Path, rule: RecordingRule, say: Say) -> SoundData:
     if inventory.unusable:
         say(f"{len(inventory.unusable):,} of {inventory.n_files:,} files are of no use and left out:")
         say(by_reason(inventory.unusable))
-        say(f"all of them: {inventory.unusable_path or 'cannot be written where features are kept'}")
+        say(f"all of them: {printable(inventory.unusable_path or 'cannot be written where features are kept')}")
     return data

@@ -9,6 +9,7 @@ is another of its name: change it at will.
 
 import argparse
 import json
+import os
 import sys
 
 import numpy as np
@@ -27,7 +28,9 @@ def read_description(tflite):
 
 def read_clip(path, front):
     """The loudest two seconds, mono, at the network's rate; silence is added at the end of shorter sounds."""
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    # Names need not be text on POSIX; soundfile takes them as bytes there.
+    name = os.fsencode(path) if os.name == "posix" else path
+    samples, rate_hz = soundfile.read(name, dtype="float32", always_2d=True)
     sound, n = resample(samples.mean(axis=1), rate_hz, front["rate_hz"]), front["n_samples"]
     if not len(sound) or not np.all(np.isfinite(sound)):
         raise ValueError("it holds no sound")
@@ -72,8 +75,9 @@ def log_mel(clip, front):
     return np.log(power @ filters.astype(np.float32) + front["floor"]).astype(np.float32)
 
 
-def probabilities(interpreter, about, path):
-    spectrogram = log_mel(read_clip(path, about["front_end"]), about["front_end"])[None]
+def probabilities(interpreter, about, clip):
+    """Of every class, by name."""
+    spectrogram = log_mel(clip, about["front_end"])[None]
     level = spectrogram.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
     limit, source, result = about["limit"], about["input"], about["output"]
     seen = np.clip((spectrogram - level) / about["deviation"], -limit, limit).astype(np.float32)
@@ -81,7 +85,8 @@ def probabilities(interpreter, about, path):
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], steps.reshape(source["shape"]))
     interpreter.invoke()
     levels = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-    return (levels.astype(np.float64) - result["zero_point"]) * result["scale"]
+    shares = (levels.astype(np.float64) - result["zero_point"]) * result["scale"]
+    return dict(zip(about["class_names"], shares.tolist(), strict=True))
 
 
 def main():
@@ -90,27 +95,31 @@ def main():
     parser.add_argument("sounds", nargs="+")
     parser.add_argument("--json", action="store_true", help="one list for all files, with every class")
     arguments = parser.parse_args()
+    # Letters that the terminal cannot show become escapes.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with open(arguments.network, "rb") as stream:
             tflite = stream.read()
         about = read_description(tflite)
         interpreter = Interpreter(model_content=tflite, num_threads=1)
         interpreter.allocate_tensors()
+        # A description that does not fit the network shows here, on silence, not as a sound that is left out.
+        probabilities(interpreter, about, np.zeros(about["front_end"]["n_samples"], np.float32))
     except Exception as error:
-        sys.exit(f"error: {arguments.network} cannot be run: {error}")
-    names, found, n_failed = about["class_names"], [], 0
+        why = f"its description has no {error}" if isinstance(error, KeyError) else error
+        sys.exit(f"error: {arguments.network} cannot be run: {why}")
+    found, n_failed = [], 0
     for path in arguments.sounds:
         try:
-            shares = probabilities(interpreter, about, path)
+            every = probabilities(interpreter, about, read_clip(path, about["front_end"]))
         except Exception as error:
             n_failed += 1
-            print(f"error: {path} is left out: {error}", file=sys.stderr)
+            print(f"error: {path} is left out: {getattr(error, 'error_string', error)}", file=sys.stderr)
             continue
-        best = int(np.argmax(shares))
-        every = dict(zip(names, shares.tolist(), strict=True))
-        found.append({"file": path, "class": names[best], "probability": every[names[best]], "probabilities": every})
+        best = max(every, key=every.get)
+        found.append({"file": path, "class": best, "probability": every[best], "probabilities": every})
         if not arguments.json:
-            print(f"{path}: {names[best]} {shares[best]:.2f}")
+            print(f"{path}: {best} {every[best]:.2f}")
     if arguments.json:
         print(json.dumps(found, indent=1))
     sys.exit(2 if n_failed else 0)

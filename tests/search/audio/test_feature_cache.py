@@ -67,6 +67,18 @@ def test_a_file_with_other_bytes_is_read_again(sounds: list[ClipFile], tmp_path:
     assert np.array_equal(kept(cache, sounds), fresh(sounds))
 
 
+@pytest.mark.parametrize("suffix", [".m4a", ".raw", ".npy"])
+def test_a_file_that_was_of_no_use_by_its_suffix_is_read_and_kept_once_it_is_renamed(
+    sounds: list[ClipFile], tmp_path: Path, suffix: str
+) -> None:
+    wrong = ClipFile(sounds[0].path.rename(sounds[0].path.with_suffix(suffix)))
+    assert read_clips([wrong], FeatureCache(tmp_path / "c"), 1).clips == (None,)
+    wrong.path.rename(sounds[0].path)
+    for n_read in (1, 0):
+        read = read_clips(sounds[:1], FeatureCache(tmp_path / "c"), 1)
+        assert (read.unusable, read.n_read) == ((), n_read)
+
+
 def test_a_file_of_the_same_size_and_another_time_is_read_again(sounds: list[ClipFile], tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "c")
     read_clips(sounds, cache, 2)
@@ -217,3 +229,21 @@ def test_features_that_vanish_meanwhile_are_an_error_that_says_what_to_do(
     with pytest.raises(DataBroken, match="lost features") as caught:
         cache.spectrograms([5])
     assert "remove" in caught.value.hint
+
+
+def test_a_cache_that_turns_out_damaged_while_it_is_asked_still_gives_what_it_told_before(
+    sounds: list[ClipFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_clips(sounds, FeatureCache(tmp_path / "c"), 2)
+    monkeypatch.setattr("search.audio.feature_cache._BATCH", 40)
+    with sqlite3.connect(tmp_path / "c" / FILE_NAME) as connection:
+        last = read_file(sounds[-1]).sha256
+        assert last is not None
+        connection.execute(
+            "UPDATE clips SET detail = CAST(x'ff' AS TEXT), reason = 'damaged' WHERE sha256 = ?", (bytes.fromhex(last),)
+        )
+    cache = FeatureCache(tmp_path / "c")
+    read = read_clips(sounds, cache, 2)
+    assert read.n_read == 20
+    assert None not in read.clips
+    assert np.array_equal(cache.spectrograms([clip.row for clip in read.clips if clip]), fresh(sounds))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import soundfile
 from sound_specimens import tone, write_sounds, write_split_sounds
 
 from search.audio.clip_files import ClipFeatures, ClipFile, UnusableFile, read_features
+from search.audio.clip_reading import by_reason
 from search.audio.recordings import RecordingRule
 from search.audio.sound_folder import SHORTEST_S, load_sounds
 from search.errors import DataBroken, DataMissing
@@ -234,3 +238,53 @@ def test_what_is_no_data_set_is_refused_with_the_layout(tmp_path: Path, split: P
     with pytest.raises(DataBroken, match="high has 2") as few:
         load_sounds(tmp_path / "few", PLAIN)
     assert "needs 3 recordings" in few.value.hint
+
+
+def test_folders_are_followed_through_links_and_entered_once(tmp_path: Path) -> None:
+    write_sounds(tmp_path / "elsewhere", 4)
+    (tmp_path / "in" / "low").mkdir(parents=True)
+    (tmp_path / "in" / "high").symlink_to(tmp_path / "elsewhere" / "high")
+    (tmp_path / "in" / "low" / "inner").symlink_to(tmp_path / "elsewhere" / "low")
+    (tmp_path / "elsewhere" / "low" / "back").symlink_to(tmp_path / "in" / "low")
+    data, inventory = load_sounds(tmp_path / "in", PLAIN)
+    assert data.class_names == ("high", "low")
+    assert inventory.n_files == 8
+
+
+def test_a_class_without_clips_is_refused_not_forgotten(sounds: Path) -> None:
+    (sounds / "mid").mkdir()
+    with pytest.raises(DataBroken, match="mid in train"):
+        load_sounds(sounds, PLAIN)
+
+
+def test_a_folder_that_cannot_be_read_is_refused_not_forgotten(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, closed = os.scandir, sounds / "low" / "closed"
+    closed.mkdir()
+
+    def scandir(place: Any) -> Any:
+        if Path(place) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataBroken, match="closed cannot be read: Permission denied"):
+        load_sounds(sounds, PLAIN)
+
+
+def test_a_class_whose_name_breaks_lines_is_refused(tmp_path: Path) -> None:
+    write_sounds(tmp_path, 4)
+    (tmp_path / "low").rename(tmp_path / "low\nlower")
+    with pytest.raises(DataBroken, match=r"low\\nlower has a name that is no text"):
+        load_sounds(tmp_path, PLAIN)
+
+
+def test_names_that_are_no_text_are_read_and_shown_as_escapes(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    write_sounds(tmp_path / "in", 8)
+    (tmp_path / "in").rename(folder)
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/low/\xfe\x1b[31m.wav"))
+    odd.write_text("no sound")
+    data, inventory = load_sounds(folder, PLAIN)
+    assert data.name.startswith("\\udcff, 2 classes")
+    assert [path for path, _ in inventory.unusable] == [odd]
+    assert "\\udcfe\\x1b[31m.wav, Format not recognised" in by_reason(inventory.unusable)

@@ -78,3 +78,17 @@ def test_an_interrupt_of_the_first_moment_ends_without_a_traceback(tmp_path: Pat
         assert process.returncode in (INTERRUPTED, 5, -signal.SIGINT)
         if wait_s >= 0.2:
             assert "Traceback" not in said
+
+
+_SAYS = """
+from search.commands.entry import run_command
+run_command(lambda: lambda: print("caf\\u00e9 \\udcff", flush=True))
+"""
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "café \\udcff\n"), ("ascii", "caf\\xe9 \\udcff\n")])
+def test_letters_that_a_terminal_cannot_show_become_escapes(encoding: str, shown: str) -> None:
+    strict = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"}
+    done = subprocess.run([sys.executable, "-c", _SAYS], env=strict, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8") == shown

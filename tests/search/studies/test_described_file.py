@@ -172,6 +172,37 @@ def test_what_cannot_be_run_is_said_and_the_rest_is_done(sounds: Path, data: Sou
     assert "search export" in classify(tmp_path, "plain.tflite", good).stderr
 
 
+@pytest.mark.parametrize(
+    ("there", "damaged"),
+    [
+        (b'"class_names"', b'"class_namez"'),
+        (b'"front_end"', b'"front_enx"'),
+        (b'["high", "low"]', b'["high"       ]'),
+        (b'["high", "low"]', b'["h","i", "lo"]'),
+        (b'"shape": [1, ', b'"shape": [2, '),
+    ],
+)
+def test_a_description_that_does_not_fit_its_network_is_said_of_the_network(
+    sounds: Path, data: SoundData, tmp_path: Path, there: bytes, damaged: bytes
+) -> None:
+    path = tmp_path / "net.tflite"
+    write_random(graph_of(TABLE_2, 2), data, path)
+    assert there in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(there, damaged))
+    refused = classify(tmp_path, path.name, files_of_test(sounds)[0])
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert "error: net.tflite cannot be run" in refused.stderr
+
+
+def test_a_sound_whose_name_is_no_text_is_classified(sounds: Path, data: SoundData, tmp_path: Path) -> None:
+    write_random(graph_of(TABLE_2, 2), data, tmp_path / "net.tflite")
+    shutil.copy(files_of_test(sounds)[0], os.fsencode(tmp_path) + b"/\xff.wav")
+    done = classify(tmp_path, "net.tflite", os.fsdecode(b"\xff.wav"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("\\udcff.wav: ")
+
+
 def test_a_program_that_a_user_has_changed_stays(data: SoundData, tmp_path: Path) -> None:
     graph = graph_of(TABLE_2, 2)
     tflite = write_random(graph, data, tmp_path / "net.tflite")
