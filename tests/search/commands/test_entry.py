@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -64,20 +63,17 @@ def test_a_campaign_goes_on_when_its_terminal_has_closed_the_pipe(tmp_path: Path
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_an_interrupt_of_the_first_moment_ends_without_a_traceback(tmp_path: Path) -> None:
-    for wait_s in (0.0, 0.05, 0.2, 0.5):
-        process = subprocess.Popen(
-            [str(BIN / "lab"), "status"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        try:
-            process.wait(wait_s or None if wait_s else 0.0)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-        said = "".join(process.communicate(timeout=60))
-        # Before Python itself has begun, the signal ends it as any program.
-        assert process.returncode in (INTERRUPTED, 5, -signal.SIGINT)
-        if wait_s >= 0.2:
-            assert "Traceback" not in said
+@pytest.mark.parametrize("program", ["run_command(interrupt)", "run_command(lambda: interrupt)"])
+def test_an_interrupt_while_it_loads_or_runs_ends_without_a_traceback(program: str) -> None:
+    code = (
+        "import os, signal\n"
+        "from search.commands.entry import run_command\n"
+        "def interrupt():\n    os.kill(os.getpid(), signal.SIGINT)\n    signal.pause()\n"
+        f"{program}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == INTERRUPTED
+    assert "Traceback" not in done.stderr
 
 
 _SAYS = """
