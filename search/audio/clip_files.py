@@ -36,6 +36,7 @@ _SILENT_PEAK = 1e-4
 _CANCELLED_FRAC = 0.01
 _COMPLETE_FRAC = 0.95
 _LARGEST = 1e3
+_SLOWEST_HZ, _FASTEST_HZ = 4_000, 768_000
 
 
 class Unusable(StrEnum):
@@ -217,6 +218,9 @@ def _read_sound(clip: ClipFile) -> tuple[Waveform, str]:
     # As bytes: soundfile encodes names itself, and takes no name that is no UTF-8.
     with soundfile.SoundFile(os.fsencode(clip.path)) as stream:
         rate_hz = stream.samplerate
+        if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
+            # A damaged head: to bring such a rate to ours would take gigabytes.
+            raise ValueError(f"says that it has {rate_hz:,} samples a second")
         first, n_frames, part = _part_of(clip, stream.frames / rate_hz, stream.frames, rate_hz)
         if first:
             stream.seek(first)

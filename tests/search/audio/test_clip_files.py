@@ -212,3 +212,12 @@ def test_the_loudest_two_seconds_are_taken() -> None:
     clip[5 * RATE_HZ : 7 * RATE_HZ] = 0.5
     assert np.all(loudest(clip) == 0.5)
     assert len(loudest(clip[: RATE_HZ // 2])) == N_SAMPLES
+
+
+@pytest.mark.parametrize("rate_hz", [100, 3_999, 44_100 + 2**24])
+def test_a_rate_that_no_recorder_has_is_damage_and_takes_no_memory(tmp_path: Path, rate_hz: int) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(20_000, 0.5, np.float32), rate_hz, format="WAV")
+    found = reason(path, None)
+    assert found.reason is Unusable.DAMAGED
+    assert "samples a second" in str(found)
