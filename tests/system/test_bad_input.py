@@ -18,7 +18,7 @@ def refused(done, code: int, *words: str) -> None:  # type: ignore[no-untyped-de
 
 
 def test_nothing_to_measure_is_a_usage_error(make_bench: Callable[..., Bench]) -> None:
-    refused(make_bench().run("measure"), 2, "--n NUMBER", "--models FOLDER")
+    refused(make_bench().run("measure"), 2, "--n NUMBER", "your .tflite files")
 
 
 def test_a_profile_that_does_not_exist_names_those_that_do(make_bench: Callable[..., Bench]) -> None:
