@@ -78,7 +78,7 @@ def read_work(model: bytes) -> tuple[OpWork, ...]:
     try:
         file = _File(schema, schema.Model.GetRootAs(model, 0))
         return tuple(file.work(i) for i in range(file.graph.OperatorsLength()))
-    except (struct.error, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except (struct.error, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InvalidModel("The model is not a valid Flatbuffer buffer") from error
 
 

@@ -177,7 +177,11 @@ def _holds_model(path: Path) -> bool:
 
 
 def _read_model(path: Path, name: str) -> ReadyModel:
+    if not path.is_file():
+        raise ValueError("no regular file")
     content = path.read_bytes()
+    # A name that is no text cannot be kept as it is.
+    name = name.encode("utf-8", "backslashreplace").decode()
     if not content:
         raise ValueError("the file is empty")
     if content[4:8] != _MARK:

@@ -47,7 +47,8 @@ def flops_of_file(data: bytes) -> int | None:
             rule = _RULES.get(name)
             if rule is not None:
                 total += rule(operator, _shapes(graph, operator.inputs), _shapes(graph, operator.outputs))
-        return total
+        # A dimension that is only known at run time, or damage.
+        return total if 0 <= total < 2**63 else None
 
 
 def _shapes(graph: Any, tensors: Any) -> list[Shape]:

@@ -83,7 +83,7 @@ def _body(operators: list[FileOperator]) -> Iterator[FileOperator]:
 
 
 def _sketch_of(operator: FileOperator) -> _Sketch:
-    return _Sketch(operator.name, operator.kernel, operator.out_shape[-1])
+    return _Sketch(operator.name, operator.kernel, operator.out_shape[-1] if operator.out_shape else 1)
 
 
 def _sketch_layer(layer: Layer) -> _Sketch:
