@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -231,28 +231,31 @@ def _split(sounds: list[tuple[_Listed, _Sound]], rule: RecordingRule) -> list[_C
 
 
 def _check_one_class(sounds: list[tuple[_Listed, _Sound]]) -> None:
+    if twice := _sound_of_two(sounds, lambda each: each.class_name):
+        raise DataBroken(
+            f"one sound stands in two classes: {twice}", "remove it from one of them: a clip has one class"
+        )
+
+
+def _sound_of_two(sounds: list[tuple[_Listed, _Sound]], side: Callable[[_Listed], str | None]) -> str | None:
+    """The names of two files of one sound that stand on different sides; None where there are none."""
     first: dict[str, _Listed] = {}
     for each, sound in sounds:
         other = first.setdefault(sound.sound_sha256, each)
-        if other.class_name != each.class_name:
-            raise DataBroken(
-                f"one sound stands in two classes: {printable(other.path)} and {printable(each.path)}",
-                "remove it from one of them: a clip has one class",
-            )
+        if side(other) != side(each):
+            return f"{printable(other.path)} and {printable(each.path)}"
+    return None
 
 
 def _check_apart(
     sounds: list[tuple[_Listed, _Sound]], recordings: list[str], splits: list[str], rule: RecordingRule
 ) -> None:
     """Returns when the folders of the splits share nothing."""
-    first: dict[str, _Listed] = {}
-    for each, sound in sounds:
-        other = first.setdefault(sound.sound_sha256, each)
-        if other.split != each.split:
-            raise DataBroken(
-                f"one sound stands in two splits: {printable(other.path)} and {printable(each.path)}",
-                "remove it from one of them: what is judged must not have been learnt",
-            )
+    if twice := _sound_of_two(sounds, lambda each: each.split):
+        raise DataBroken(
+            f"one sound stands in two splits: {twice}",
+            "remove it from one of them: what is judged must not have been learnt",
+        )
     shared = shared_recordings(zip(recordings, splits, strict=True))
     if shared:
         shown = "".join(f"\n  {printable(name)}: {', '.join(where)}" for name, where in shared[:_SHOWN])

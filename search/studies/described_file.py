@@ -16,6 +16,7 @@ from typing import Any
 from db.whole_file import whole_file
 from search.audio.front_end import DataDescription
 from search.networks.layers import Graph
+from search.studies.files import write_file
 from search.tflite.build import build_failed
 from search.tflite.metadata import DESCRIPTION
 from search.tflite.reader import read_network
@@ -112,12 +113,7 @@ def write_described(
         BuildFailed: a file cannot be written.
     """
     content, description = described(tflite, graph, data)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise build_failed(error, path) from error
+    write_file(path, content)
     if not write_program(path.parent):
         say(f"{path.with_name(PROGRAM)} is another than this version's, and stays; remove it to have it written")
     return {**description, "file_sha256": hashlib.sha256(content).hexdigest(), "file_bytes": len(content)}

@@ -8,7 +8,6 @@ from typing import Any
 
 from db.database import Database
 from db.rows import StudyRow, TrialSpec
-from db.whole_file import whole_file
 from search.audio.front_end import DataDescription
 from search.audio.synthetic_data import default_cache_dir, load_synthetic, size_of_name
 from search.errors import BuildFailed, DataBroken, DataMissing, TrialMissing
@@ -19,9 +18,8 @@ from search.networks.layers import Graph
 from search.studies.accuracy_source import DataRequest, Say, load_data
 from search.studies.budget import BUDGETS
 from search.studies.described_file import PROGRAM, facts_of, write_described
-from search.studies.files import networks_dir, read_file
+from search.studies.files import networks_dir, read_file, write_file
 from search.studies.settings import StudySettings
-from search.tflite.build import build_failed
 from search.tflite.reader import read_network
 
 _RETRAIN = "train it: search retrain TEXT, with the text that `search show` prints"
@@ -68,11 +66,7 @@ def export_trial(
         _export_keras(data, graph, keras_out)
     written = write_described(data, graph, description, out, say)
     card = out.with_name(f"{out.name}.md")
-    try:
-        with whole_file(card) as part:
-            part.write_text(_card(study, trial, graph, out.name, written), encoding="utf-8")
-    except OSError as error:
-        raise build_failed(error, card) from error
+    write_file(card, _card(study, trial, graph, out.name, written).encode())
     return card
 
 

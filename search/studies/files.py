@@ -22,7 +22,7 @@ def keep_file(folder: Path, sha256: str, tflite: bytes) -> str:
         BuildFailed: it cannot be written.
     """
     path = folder / f"{sha256}.tflite"
-    _write(path, tflite)
+    write_file(path, tflite)
     return path.name
 
 
@@ -42,13 +42,18 @@ def copy_file(source: Path, target: Path) -> None:
         TrialMissing: it is gone.
         BuildFailed: it cannot be written.
     """
-    _write(target, read_file(source))
+    write_file(target, read_file(source))
 
 
-def _write(path: Path, tflite: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file whole, and its folder where there is none.
+
+    Raises:
+        BuildFailed: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as part:
-            part.write_bytes(tflite)
+            part.write_bytes(content)
     except OSError as error:
         raise build_failed(error, path) from error
