@@ -182,16 +182,20 @@ def _what(campaign: CampaignRow, n_tasks: int) -> list[str]:
             return ["--n", str(n_tasks), *(["--space", space] if space != AUDIO_2D.name else [])]
 
 
-def without_result_lines(found: Sequence[ModelWithoutResult], db: str, n_shown: int = N_SHOWN_MODELS) -> list[str]:
+def without_result_lines(
+    found: Sequence[ModelWithoutResult], db: str, n_shown: int = N_SHOWN_MODELS, *, campaign: str | None = None
+) -> list[str]:
     """A line for each model that has no result: name, outcome, reason; then how to see those that are left out.
 
     Args:
         db: the database, as it was given.
         n_shown: lines at most, without the last.
+        campaign: named where the models of several are listed.
     """
     if not found:
         return []
-    lines = [f"{len(found):,} {'model' if len(found) == 1 else 'models'} without a result:"]
+    whose = f" of {campaign}" if campaign is not None else ""
+    lines = [f"{len(found):,} {'model' if len(found) == 1 else 'models'}{whose} without a result:"]
     lines += [f"  {shortened(one.name)}  {one.outcome}: {' '.join(one.reason.split())}" for one in found[:n_shown]]
     if len(found) > n_shown:
         more = shlex.join(["lab", "status", "--failed", *(["--db", db] if db != "lab.db" else [])])

@@ -54,8 +54,8 @@ def incidents(
         typer.echo(f"{shown}: no incident.", err=True)
     for name, models in missing:
         # Of a bench without incidents, this is what went wrong.
-        for line in without_result_lines(models, shown):
-            typer.echo(harmless(line.replace("without a result", f"of {name} without a result")))
+        for line in without_result_lines(models, shown, campaign=name):
+            typer.echo(harmless(line))
 
 
 def _kind_of_today(kind: str) -> str:

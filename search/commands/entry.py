@@ -69,7 +69,8 @@ class Guarded:
         self.last = ""
         if stream is None:
             # Closed by whoever started the process: the next file that is opened must not take its place.
-            stream = _nowhere(descriptor)
+            _lead_nowhere(descriptor)
+            stream = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (for the process's life)
             self.lost = errno.EPIPE
         self._stream, self._descriptor = stream, descriptor
 
@@ -104,17 +105,17 @@ class Guarded:
             self.lost = error.errno or errno.EIO
             # What the stream still holds is written at the process's end.
             with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._descriptor)
+                _lead_nowhere(self._descriptor)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _nowhere(descriptor: int) -> TextIO:
+def _lead_nowhere(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     if nowhere != descriptor:
         os.dup2(nowhere, descriptor)
-    return open(descriptor, "w", encoding="utf-8", closefd=False)
+        os.close(nowhere)
 
 
 def _leave(number: int, frame: object) -> None:

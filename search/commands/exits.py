@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from search.commands.entry import INTERRUPTED
 from search.commands.terminal import explain
 from search.errors import SearchError, StorageUnusable, TrialsFailing
 
 log = logging.getLogger(__name__)
 
+__all__ = ["BAD_INPUT", "DEFECT", "INTERRUPTED", "STOPPED", "STORAGE_UNUSABLE", "errors_explained"]
+
 BAD_INPUT = 2
 STOPPED = 4
 STORAGE_UNUSABLE = 5
 DEFECT = 70
-INTERRUPTED = 130
 _CODES = {StorageUnusable: STORAGE_UNUSABLE, TrialsFailing: STOPPED}
 
 
