@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import flatbuffers
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from hardware.sim.constants import pixel4xl
 from hardware.sim.tflite_cost import InferenceCost, InvalidModel, UnpreparedModel, cost_of, read_work
@@ -123,3 +125,16 @@ def test_a_recurrent_layer_costs_its_multiplications() -> None:
 def test_what_the_tool_could_not_run_is_said_in_its_words(name: str, words: str) -> None:
     with pytest.raises(UnpreparedModel, match=words):
         read_work(own(name))
+
+
+@pytest.mark.parametrize("field", ["operator", "type"])
+def test_codes_of_no_release_are_an_invalid_model(field: str) -> None:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(own("int8"), 0))
+    if field == "operator":
+        model.operatorCodes[0].builtinCode = 9_999
+    else:
+        model.subgraphs[0].tensors[0].type = 99
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    with pytest.raises(InvalidModel):
+        read_work(bytes(builder.Output()))

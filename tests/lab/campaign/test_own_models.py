@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import flatbuffers
 import pytest
 
 from db.rows import TaskRow, TaskSpec
@@ -13,6 +17,7 @@ from lab.errors import ModelsError
 from search.networks.architecture import parse
 from search.networks.spaces import AUDIO_2D, TABLE_2
 from search.tflite.reader import read_operators
+from search.tflite.strip import unpack
 from search.tflite.writer import write_tflite
 
 OWN = Path(__file__).parents[2] / "data" / "own_models"
@@ -156,3 +161,46 @@ def test_any_other_file_has_the_flops_that_its_graph_tells(name: str, flops: int
     (model,) = find_models([OWN / f"{name}.tflite"]).models
     model, architecture = described(model)
     assert (model.spec.flops, architecture) == (flops, None)
+
+
+def changed(name: str, change: Callable[[Any], None]) -> bytes:
+    """A file of the specimens with its object tree changed."""
+    model = unpack((OWN / f"{name}.tflite").read_bytes())
+    change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def no_shape(model: Any) -> None:
+    """The first operator gives a scalar, and others follow."""
+    model.subgraphs[0].tensors[model.subgraphs[0].operators[0].outputs[0]].shape = []
+
+
+def negative_shape(model: Any) -> None:
+    """A dimension that only running tells, or damage."""
+    model.subgraphs[0].tensors[model.subgraphs[0].operators[-1].outputs[0]].shape = [-1, 2]
+
+
+@pytest.mark.parametrize("change", [no_shape, negative_shape])
+def test_shapes_that_are_none_leave_a_file_undescribed_and_not_refused(
+    tmp_path: Path, change: Callable[[Any], None]
+) -> None:
+    (tmp_path / "odd.tflite").write_bytes(changed("two_inputs", change))
+    (model,) = find_models([tmp_path]).models
+    model, architecture = described(model)
+    assert architecture is None
+    assert model.spec.flops is None or model.spec.flops >= 0
+
+
+def test_a_name_that_is_no_text_is_kept_with_escapes(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"bad\xff.tflite")).write_bytes(network())
+    assert names(tmp_path) == ["bad\\udcff.tflite"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.tflite")
+    with pytest.raises(ModelsError, match=r"p\.tflite: no regular file"):
+        find_models([tmp_path])
+    with pytest.raises(ModelsError, match="no regular file"):
+        find_models([Path("/dev/zero")])
