@@ -34,9 +34,9 @@ from truth_comparison import TruthMissing, compare, read_truths
 import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
 from db.errors import DatabaseLocked, DbError, DiskFull
+from db.kinds import CampaignSource
 from db.queries import incidents, list_campaigns, progress
 from db.results import result_rows
-from db.rows import CampaignSource
 from db.schema import EnergyTable, TaskTable, VisitTable, WindowTable
 from hardware.errors import HardwareError
 from hardware.sim.constants import pixel4xl

@@ -18,8 +18,9 @@ from db.campaigns import campaign_row
 from db.database import Database
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
+from db.kinds import VisitOutcome
 from db.naming import check_campaign
-from db.rows import CampaignRow, EnergySpec, GateSpec, VisitOutcome, fields_of
+from db.rows import CampaignRow, EnergySpec, GateSpec, fields_of
 from db.schema import (
     AnalysisTable,
     BenchSessionTable,

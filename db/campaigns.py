@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from db.database import Database, in_batches
 from db.errors import CampaignMismatch, ForeignFile, RecordRefused
 from db.faults import REFUSED_HINT
+from db.kinds import is_source_of
 from db.networks import store_architectures, store_models
 from db.results import FIXED_COLUMNS
-from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of, is_source_of
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskSpec, fields_of
 from db.schema import CampaignTable, TaskTable
 
 _About = tuple[int | None, int | None]

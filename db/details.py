@@ -11,8 +11,8 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 
 from db.database import Database
+from db.kinds import TRUSTED_OUTCOMES, FailureKind, TaskRole, TaskState, VisitOutcome, WindowState
 from db.results import newest_energy
-from db.rows import TRUSTED_OUTCOMES, FailureKind, TaskRole, TaskState, VisitOutcome, WindowState
 from db.schema import (
     ArchitectureTable,
     BenchSessionTable,

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from db.database import Database
+from db.kinds import SessionEnd, TaskRole, TaskState, VisitOutcome, WindowState
 from db.results import newest_energy
-from db.rows import SessionEnd, TaskRole, TaskState, VisitOutcome, WindowState
 from db.schema import (
     BenchSessionTable,
     EnergyTable,

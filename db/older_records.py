@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from db.rows import TRUSTED_OUTCOMES, CampaignSource, FailureKind, IncidentKind, SessionEnd
+from db.kinds import TRUSTED_OUTCOMES, CampaignSource, FailureKind, IncidentKind, SessionEnd
 
 _INCIDENT_KINDS = {
     "UsbLost": IncidentKind.USB_LOST,

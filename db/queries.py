@@ -14,19 +14,9 @@ from sqlalchemy.orm import Session, aliased
 
 from db.campaigns import campaign_row
 from db.database import Database, in_batches
+from db.kinds import TRUSTED_OUTCOMES, IncidentKind, TaskState, VisitOutcome, WindowState
 from db.results import newest_energy
-from db.rows import (
-    TRUSTED_OUTCOMES,
-    CampaignRow,
-    EnergyRow,
-    EnergySpec,
-    IncidentKind,
-    IncidentRow,
-    IncidentSpec,
-    TaskState,
-    VisitOutcome,
-    WindowState,
-)
+from db.rows import CampaignRow, EnergyRow, EnergySpec, IncidentRow, IncidentSpec
 from db.schema import (
     ArchitectureTable,
     BenchSessionTable,

@@ -11,8 +11,8 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from db.database import Database
+from db.kinds import TRUSTED_OUTCOMES, TaskRole, VisitOutcome
 from db.naming import check_campaign
-from db.rows import TRUSTED_OUTCOMES, TaskRole, VisitOutcome
 from db.schema import (
     ArchitectureTable,
     BenchSessionTable,

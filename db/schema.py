@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Base, Big, EnumText, Id, Name, Sha256, Word, known, not_negative, sha256_length
-from db.rows import (
+from db.kinds import (
     CampaignSource,
     FailureKind,
     GateOutcome,

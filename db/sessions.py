@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
 from db.faults import REFUSED_HINT
-from db.rows import IncidentKind, IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionEnd, SessionSpec, fields_of
+from db.kinds import IncidentKind, SessionEnd
+from db.rows import IncidentSpec, LostWindow, MeterSpec, PhoneSpec, SessionSpec, fields_of
 from db.schema import BenchSessionTable, CampaignTable, IncidentTable, MeterTable, PhoneTable, WindowTable
 from db.tasks import release_session
 

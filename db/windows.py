@@ -18,18 +18,8 @@ from sqlalchemy.orm import Session
 from db.database import Database, in_batches
 from db.errors import RecordRefused
 from db.faults import REFUSED_HINT
-from db.rows import (
-    TRUSTED_OUTCOMES,
-    FailureKind,
-    IncidentKind,
-    IncidentSpec,
-    TaskUpdate,
-    VisitSpec,
-    WindowMeasures,
-    WindowResult,
-    WindowSpec,
-    fields_of,
-)
+from db.kinds import TRUSTED_OUTCOMES, FailureKind, IncidentKind
+from db.rows import IncidentSpec, TaskUpdate, VisitSpec, WindowMeasures, WindowResult, WindowSpec, fields_of
 from db.schema import BenchSessionTable, EnergyTable, GateResultTable, TaskTable, VisitTable, WindowTable
 from db.sessions import add_incident
 from db.tasks import release_session

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from db.database import Database
+from db.kinds import TaskRole
 from db.results import ResultRow, result_rows
-from db.rows import TaskRole
 from predictor.errors import BadTable, MixedProvenance, NothingMeasured
 from predictor.table import ENERGY, FeatureTable, Floats, Measurements, Target
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from db.rows import EnergySpec, GateOutcome, GateSpec, VisitOutcome
+from db.kinds import GateOutcome, VisitOutcome
+from db.rows import EnergySpec, GateSpec
 from hardware.android.benchmark_tool import ToolResult
 from hardware.phone import RunReport
 from lab.analysis.energy import Interval, PowerMean

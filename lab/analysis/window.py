@@ -10,7 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from db.rows import TRUSTED_OUTCOMES, FailureKind, VisitSpec
+from db.kinds import TRUSTED_OUTCOMES, FailureKind
+from db.rows import VisitSpec
 from hardware.android.benchmark_tool import COUNTED, RUNNING, ToolFailure, ToolFailureKind, read_output
 from hardware.android.runner_journal import read_report
 from hardware.errors import PhoneFault

@@ -17,9 +17,10 @@ from pathlib import Path
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
 from db.evidence import sessions_of
+from db.kinds import IncidentKind, SessionEnd
 from db.queries import count_sessions, incidents, list_campaigns, progress
 from db.record_faults import with_record_faults
-from db.rows import CampaignRow, CampaignSpec, IncidentKind, SessionEnd
+from db.rows import CampaignRow, CampaignSpec
 from db.sessions import recover_lost
 from db.tasks import peek, reopen, revive
 from hardware.bench import open_bench

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from db.rows import IncidentKind, IncidentSpec, TaskRow, TaskUpdate
+from db.kinds import IncidentKind
+from db.rows import IncidentSpec, TaskRow, TaskUpdate
 from hardware.errors import HardwareError
 from hardware.phone import Phone
 from lab.analysis.window import WindowUnusable

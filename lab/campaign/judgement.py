@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from db.database import Database
+from db.kinds import TRUSTED_OUTCOMES
 from db.queries import energies_of, visit_noise
-from db.rows import TRUSTED_OUTCOMES, CampaignRow, EnergySpec, TaskRow, TaskUpdate, VisitSpec
+from db.rows import CampaignRow, EnergySpec, TaskRow, TaskUpdate, VisitSpec
 from hardware.meter import Trace
 from lab.analysis.control_charts import CanaryAlarm, CanaryCharts, CanaryVisit
 from lab.analysis.energy import ANALYSIS_VERSION

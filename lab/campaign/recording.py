@@ -16,19 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from db.database import Database
+from db.kinds import CampaignSource, is_source_of
 from db.older_records import campaign_source, crashed_model, session_rows_of_today
 from db.record_faults import RECORD_FAULTS
-from db.rows import (
-    ArchitectureSpec,
-    CampaignRow,
-    CampaignSource,
-    CampaignSpec,
-    ModelSpec,
-    TaskRow,
-    TaskSpec,
-    fields_of,
-    is_source_of,
-)
+from db.rows import ArchitectureSpec, CampaignRow, CampaignSpec, ModelSpec, TaskRow, TaskSpec, fields_of
 from db.session_rows import KEYS, SessionRows, session_rows
 from hardware.tape.errors import RecordingDamaged
 from hardware.tape.recorder import Recorder

@@ -9,8 +9,9 @@ from typing import Any
 
 from db.database import open_database
 from db.errors import Unreachable
+from db.kinds import CampaignSource
 from db.queries import list_campaigns
-from db.rows import CampaignSource, TaskRow, TaskSpec
+from db.rows import TaskRow, TaskSpec
 from db.studies import best_trials, find_study
 from db.tasks import tasks_by_place
 from lab.campaign.model_files import ReadyModel, listed_architectures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from db.rows import IncidentKind, IncidentSpec, WindowMeasures
+from db.kinds import IncidentKind
+from db.rows import IncidentSpec, WindowMeasures
 from db.traces import StoredTrace
 from hardware import errors
 from lab.analysis.window import AnalysedWindow, WindowUnusable

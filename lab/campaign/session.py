@@ -14,7 +14,8 @@ from typing import Any
 from db.campaigns import set_models
 from db.database import Database
 from db.errors import DbError
-from db.rows import CampaignRow, IncidentKind, IncidentSpec, SessionEnd, TaskRow
+from db.kinds import IncidentKind, SessionEnd
+from db.rows import CampaignRow, IncidentSpec, TaskRow
 from db.sessions import end_session, record_incident, start_session
 from db.traces import StoredTrace
 from hardware.bench import Bench

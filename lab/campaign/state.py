@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from db.database import Database
+from db.kinds import TRUSTED_OUTCOMES
 from db.queries import canary_points, crashed_models
-from db.rows import TRUSTED_OUTCOMES, CampaignRow
+from db.rows import CampaignRow
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from db.database import Database
+from db.kinds import CampaignSource, TaskState, VisitOutcome, WindowState
 from db.queries import (
     ModelWithoutResult,
     Progress,
@@ -23,7 +24,7 @@ from db.queries import (
     visit_noise,
     without_result,
 )
-from db.rows import CampaignRow, CampaignSource, IncidentRow, TaskState, VisitOutcome, WindowState
+from db.rows import CampaignRow, IncidentRow
 from search.networks.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from db.database import Database
-from db.rows import CampaignRow, CampaignSource, TaskRow, TaskSpec
+from db.kinds import CampaignSource
+from db.rows import CampaignRow, TaskRow, TaskSpec
 from db.tasks import canaries, claim, peek
 from lab.campaign.model_files import ModelBuilder, ReadyModel
 from lab.campaign.tasks import arrange

@@ -60,8 +60,8 @@ def incidents(
 
 def _kind_of_today(kind: str) -> str:
     """The kind that release 0.1 called by the name of an error; its old name still works, with a note on stderr."""
+    from db.kinds import IncidentKind
     from db.older_records import incident_kind
-    from db.rows import IncidentKind
 
     now = incident_kind(kind)
     if kind in list(IncidentKind) or now is IncidentKind.OTHER:

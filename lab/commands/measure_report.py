@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from db.kinds import CampaignSource
 from db.queries import progress, visit_noise, without_result
 from db.results import ResultRow, result_rows
-from db.rows import CampaignSource
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.request import settled_ordinals

@@ -114,7 +114,7 @@ def _print_model(console: Console, db: Database, model: ModelDetail) -> None:
 
 
 def _mean(visits: list[VisitDetail]) -> str:
-    from db.rows import TRUSTED_OUTCOMES
+    from db.kinds import TRUSTED_OUTCOMES
 
     trusted = [one for one in visits if one.outcome in TRUSTED_OUTCOMES and one.window_state == "done"]
     energies = [one.energy_mj for one in trusted if one.energy_mj is not None]

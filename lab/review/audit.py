@@ -27,8 +27,9 @@ from db.evidence import (
     visits_of,
     windows_of,
 )
+from db.kinds import TRUSTED_OUTCOMES, IncidentKind, SessionEnd
 from db.queries import ModelWithoutResult, canary_points, incidents, without_result
-from db.rows import TRUSTED_OUTCOMES, CampaignRow, IncidentKind, IncidentRow, SessionEnd
+from db.rows import CampaignRow, IncidentRow
 from db.traces import load_trace
 from lab.analysis.control_charts import CanaryCharts, CanaryVisit
 from lab.analysis.gates import GATES_AT_LEAST, GATES_AT_MOST

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from db.campaigns import add_tasks, ensure_campaign, set_models
 from db.database import Database
+from db.kinds import CampaignSource
 from db.rows import (
     ArchitectureSpec,
-    CampaignSource,
     CampaignSpec,
     EnergySpec,
     GateSpec,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from db.kinds import CampaignSource, FailureKind, IncidentKind, SessionEnd
 from db.older_records import (
     campaign_source,
     crashed_model,
@@ -15,7 +16,6 @@ from db.older_records import (
     session_end,
     session_rows_of_today,
 )
-from db.rows import CampaignSource, FailureKind, IncidentKind, SessionEnd
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from sqlalchemy.engine import make_url
 
 from db.campaigns import ensure_campaign
 from db.database import open_database
+from db.kinds import CampaignSource
 from db.migrate import bring_up_to_date
 from db.queries import list_campaigns
-from db.rows import CampaignSource
 
 
 def test_a_record_of_release_0_1_is_migrated_and_a_new_one_is_made(server: str) -> None:

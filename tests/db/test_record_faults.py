@@ -12,9 +12,10 @@ from db_specimens import a_session, a_started_campaign
 
 from db.database import Database, open_database
 from db.errors import DatabaseLocked, DiskFull, Unreachable
+from db.kinds import IncidentKind
 from db.queries import list_campaigns, progress
 from db.record_faults import N_TRANSACTIONS, RECORD_FAULTS, with_record_faults
-from db.rows import IncidentKind, IncidentSpec
+from db.rows import IncidentSpec
 from db.sessions import record_incident, start_session
 
 

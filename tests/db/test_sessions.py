@@ -17,8 +17,9 @@ from sqlalchemy import text
 from db.campaigns import ensure_campaign
 from db.database import Database
 from db.errors import CampaignMismatch, RecordRefused
+from db.kinds import IncidentKind, SessionEnd
 from db.queries import incidents, progress
-from db.rows import IncidentKind, IncidentSpec, MeterSpec, SessionEnd
+from db.rows import IncidentSpec, MeterSpec
 from db.sessions import end_session, record_incident, recover_lost, start_session
 from db.tasks import claim
 

@@ -23,7 +23,8 @@ from db import migrate
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database, open_database
 from db.errors import RecordRefused
-from db.rows import SessionEnd, TaskUpdate
+from db.kinds import SessionEnd
+from db.rows import TaskUpdate
 from db.sessions import end_session, start_session
 from db.tasks import canaries, claim, peek
 from db.windows import finish_window

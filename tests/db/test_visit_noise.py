@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
+from db.kinds import FailureKind, IncidentKind, VisitOutcome
 from db.queries import (
     canary_points,
     count_sessions,
@@ -31,7 +32,7 @@ from db.queries import (
     progress,
     visit_noise,
 )
-from db.rows import FailureKind, IncidentKind, IncidentSpec, TaskRow, TaskUpdate, VisitOutcome, VisitSpec
+from db.rows import IncidentSpec, TaskRow, TaskUpdate, VisitSpec
 from db.sessions import start_session
 from db.tasks import canaries
 from db.windows import fail_window, finish_window

@@ -17,8 +17,9 @@ from sqlalchemy import text
 
 from db.database import Database
 from db.errors import RecordRefused
+from db.kinds import IncidentKind, SessionEnd
 from db.queries import energies_of, incidents, progress
-from db.rows import IncidentKind, IncidentSpec, SessionEnd, TaskUpdate, WindowMeasures, WindowSpec
+from db.rows import IncidentSpec, TaskUpdate, WindowMeasures, WindowSpec
 from db.sessions import end_session
 from db.tasks import peek
 from db.windows import fail_window, finish_window, quarantine_window, start_window

@@ -17,8 +17,9 @@ from db_specimens import (
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
+from db.kinds import FailureKind, VisitOutcome
 from db.queries import ModelWithoutResult, without_result
-from db.rows import FailureKind, TaskRow, TaskSpec, TaskUpdate, VisitOutcome, WindowSpec
+from db.rows import TaskRow, TaskSpec, TaskUpdate, WindowSpec
 from db.sessions import start_session
 from db.tasks import canaries, claim
 from db.windows import fail_window, finish_window, start_window

@@ -10,12 +10,11 @@ from typing import Any
 
 from db.campaigns import add_tasks, ensure_campaign
 from db.database import Database
+from db.kinds import CampaignSource, IncidentKind
 from db.rows import (
     ArchitectureSpec,
-    CampaignSource,
     CampaignSpec,
     EnergySpec,
-    IncidentKind,
     IncidentSpec,
     MeterSpec,
     ModelSpec,

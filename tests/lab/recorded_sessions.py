@@ -18,7 +18,7 @@ import pytest
 
 import lab.campaign.campaign
 from db.database import open_database
-from db.rows import CampaignSource
+from db.kinds import CampaignSource
 from hardware.errors import HardwareError
 from hardware.sim.simulated_bench import SimulatedBench
 from lab.campaign.campaign import CampaignPlan, measure

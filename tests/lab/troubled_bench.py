@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 import hardware.sim.simulated_bench as simulated_bench
 from db.database import Database, open_database
+from db.kinds import CampaignSource
 from db.queries import incidents, list_campaigns, progress
 from db.results import ResultRow, result_rows
-from db.rows import CampaignSource
 from db.schema import WindowTable
 from hardware.sim.settings import SimulationSettings
 from hardware.sim.simulated_bench import SimulatedBench

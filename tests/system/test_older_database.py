@@ -16,8 +16,8 @@ import pytest
 from lab_command import Bench
 
 from db.database import open_database
+from db.kinds import CampaignSource, IncidentKind, SessionEnd
 from db.queries import crashed_models, incidents, list_campaigns
-from db.rows import CampaignSource, IncidentKind, SessionEnd
 from db.schema import SCHEMA_REVISION
 from lab.campaign.status import read_status
 

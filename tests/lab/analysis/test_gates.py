@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from db.rows import EnergySpec, GateOutcome, GateSpec
+from db.kinds import GateOutcome
+from db.rows import EnergySpec, GateSpec
 from hardware.android.benchmark_tool import ToolResult
 from hardware.phone import RunReport
 from lab.analysis.energy import Interval, PowerMean

@@ -20,7 +20,7 @@ from made_window import (
     profile,
 )
 
-from db.rows import FailureKind
+from db.kinds import FailureKind
 from lab.analysis.window import AnalysedWindow, WindowUnusable, analyse
 
 PROFILE = profile()

@@ -12,7 +12,8 @@ from made_window import MadeRun, MadeWindow, profile
 from recorded_sessions import FOLDER
 
 from db.database import open_database
-from db.rows import FailureKind, GateSpec, VisitOutcome, VisitSpec
+from db.kinds import FailureKind, VisitOutcome
+from db.rows import GateSpec, VisitSpec
 from db.traces import load_trace
 from hardware.meter import Trace
 from lab.analysis.raw_window import RawWindow, unpack

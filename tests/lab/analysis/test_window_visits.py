@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from made_window import EPOCH_S, LOCK_KHZ, RATE_HZ, MadeRun, MadeWindow, packed, profile
 
-from db.rows import FailureKind, VisitSpec
+from db.kinds import FailureKind
+from db.rows import VisitSpec
 from hardware.android.benchmark_tool import MISSING, TIMED_OUT
 from hardware.phone import RunReport
 from lab.analysis.alignment import ClockMap

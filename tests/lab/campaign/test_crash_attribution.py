@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from db.rows import IncidentKind, IncidentSpec, TaskRole, TaskRow
+from db.kinds import IncidentKind, TaskRole
+from db.rows import IncidentSpec, TaskRow
 from hardware.errors import AdbLost
 from lab.analysis.window import WindowUnusable
 from lab.campaign.crash_attribution import attribute_crash, died_under

@@ -12,8 +12,9 @@ from recorded_campaign import measure_window, record_campaign
 
 from db.campaigns import add_tasks
 from db.database import Database, open_database
+from db.kinds import FailureKind
 from db.queries import list_campaigns
-from db.rows import CampaignRow, FailureKind, ModelSpec, TaskRow, TaskSpec
+from db.rows import CampaignRow, ModelSpec, TaskRow, TaskSpec
 from db.tasks import canaries, peek
 from lab.analysis.window import WindowUnusable
 from lab.campaign.judgement import BenchSuspected, JudgedWindow, WindowJudge

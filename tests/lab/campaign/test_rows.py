@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 import hardware.errors
-from db.rows import FailureKind, IncidentKind, VisitSpec
+from db.kinds import FailureKind, IncidentKind
+from db.rows import VisitSpec
 from hardware.errors import AdbLost, CommandFailed, HardwareError, UsbLost
 from hardware.phone import ClockReading
 from lab.analysis.alignment import ClockMap

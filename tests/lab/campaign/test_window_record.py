@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from db.database import Database, open_database
 from db.evidence import windows_of
+from db.kinds import FailureKind, IncidentKind
 from db.queries import energies_of, incidents, list_campaigns
-from db.rows import FailureKind, IncidentKind, IncidentRow, TaskRow, TaskUpdate, VisitSpec
+from db.rows import IncidentRow, TaskRow, TaskUpdate, VisitSpec
 from db.schema import TaskTable, VisitTable, WindowTable
 from db.tasks import claim
 from db.traces import load_trace

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from db.database import open_database
 from db.errors import DbError
-from db.rows import CampaignSource, IncidentKind, IncidentSpec
+from db.kinds import CampaignSource, IncidentKind
+from db.rows import IncidentSpec
 from db.sessions import record_incident
 from db.traces import store_trace
 from lab.cli import app, main, register

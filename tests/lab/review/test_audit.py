@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from db.database import open_database
+from db.kinds import CampaignSource
 from db.queries import list_campaigns
-from db.rows import CampaignSource
 from hardware.clock import RealClock
 from lab.campaign.campaign import CampaignPlan, measure
 from lab.campaign.tasks import canary_tasks, sampled_tasks

@@ -10,7 +10,7 @@ from recorded_sessions import plan, profile
 
 import hardware.bench
 from db.database import open_database
-from db.rows import CampaignSource
+from db.kinds import CampaignSource
 from hardware.tape.container import Record, read_records
 from lab.campaign.campaign import CampaignPlan, measure
 from lab.campaign.tasks import canary_tasks, sampled_tasks
