@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -222,9 +223,8 @@ def test_features_that_vanish_meanwhile_are_an_error_that_says_what_to_do(
 ) -> None:
     cache = FeatureCache(tmp_path / "c")
     clips = read_clips(sounds, cache, 2).clips
-    with sqlite3.connect(cache.path) as other:
+    with closing(sqlite3.connect(cache.path)) as other, other:
         other.execute("DELETE FROM features WHERE id = 5")
-    other.close()
     assert all(isinstance(clip, StoredClip) for clip in clips)
     with pytest.raises(DataBroken, match="lost features") as caught:
         cache.spectrograms([5])
@@ -236,7 +236,7 @@ def test_a_cache_that_turns_out_damaged_while_it_is_asked_still_gives_what_it_to
 ) -> None:
     read_clips(sounds, FeatureCache(tmp_path / "c"), 2)
     monkeypatch.setattr("search.audio.feature_cache._BATCH", 40)
-    with sqlite3.connect(tmp_path / "c" / FILE_NAME) as connection:
+    with closing(sqlite3.connect(tmp_path / "c" / FILE_NAME)) as connection, connection:
         last = read_file(sounds[-1]).sha256
         assert last is not None
         connection.execute(
