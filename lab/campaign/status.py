@@ -25,12 +25,23 @@ from db.queries import (
     without_result,
 )
 from db.rows import CampaignRow, IncidentRow
+from predictor.table import MIN_ARCHITECTURES
 from search.networks.spaces import AUDIO_2D
 
 N_LAST_INCIDENTS = 5
 N_SHOWN_MODELS = 10
 _NAME_WIDTH = 48
 USEFUL, LOST, UNACCOUNTED = "useful", "lost windows", "unaccounted"
+SPENT_ON = {
+    USEFUL: "inference that was sampled",
+    "push": "copying models to the phone",
+    "settle": "from USB off to the first model",
+    "reconnect": "waiting for the phone after USB was off",
+    "other": "cooling and warm-up before models, clocks, the journal",
+    LOST: "windows that failed, were lost or quarantined",
+    UNACCOUNTED: "nobody timed it",
+}
+"""What bench time of each cause went into."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,8 @@ def _next_command(db: Database, campaign: CampaignRow, n_tasks: int, n_left: int
         where += ["--bench", "simulated"] if campaign.simulated else []
         what = _what(campaign, n_tasks)
         return shlex.join(["lab", "measure", *where, *what, "--seed", str(campaign.seed)])
+    if campaign.source in (CampaignSource.SAMPLED, CampaignSource.LISTED) and n_done >= MIN_ARCHITECTURES:
+        return shlex.join(["lab", "fit-rf", *where])
     return shlex.join(["lab", "export", *where, "--out", f"{campaign.name}.parquet"])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import print_heading, stdout_console
+from search.commands.terminal import next_steps, print_heading, remark, stdout_console
 
 if TYPE_CHECKING:
     from db.rows import CampaignRow
@@ -45,7 +46,11 @@ def audit(
     else:
         for one, checks in found:
             _print(one, checks)
-    if any(check.outcome == "fail" for _, checks in found for check in checks):
+    failed = [one for one, checks in found if any(check.outcome == "fail" for check in checks)]
+    if not json_output:
+        where = shlex.join(["--db", db] if db != "lab.db" else [])
+        next_steps(f"lab {'incidents' if failed else 'status'} {where}".rstrip())
+    if failed:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -77,3 +82,5 @@ def _print(campaign: CampaignRow, checks: list[Check]) -> None:
     counted = Counter(check.outcome for check in checks)
     verdict = "[bold red]did not pass[/]" if counted["fail"] else "[green]passed[/]"
     console.print(f"{verdict}: {counted['ok']} ok, {counted['warn']} to look at, {counted['fail']} failed")
+    if not counted["fail"]:
+        remark("Passed: the energies of the record are what was measured, under the conditions that it states.")

@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import next_steps
 
 if TYPE_CHECKING:
     from search.networks.network import Network
@@ -101,4 +104,4 @@ def _report(files: list[BuiltFile], index: Path, duration_s: float) -> None:
         f"{duration_s:.1f} s, {duration_s / len(files) * 1e3:.1f} ms a file; {escape(str(index))} lists them",
         highlight=False,
     )
-    report.print(f"next: lab measure --models {folder}", highlight=False)
+    next_steps(f"lab measure {quote(str(index.parent))}   measures them", beside_data=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -11,7 +12,7 @@ from rich.markup import escape
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
-from search.commands.terminal import stdout_console
+from search.commands.terminal import new_table, next_steps, stdout_console
 from search.networks.features import GRAPH_COUNTS
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from predictor.evaluation import Evaluation
     from predictor.report import FitReport
 
+_NEAR_THE_FLOOR = 1.2
+_WORDS = (
+    "R²: how much of the differences is explained (1: all); RMSE and MAPE: how far off, in the unit and in percent; "
+    "Kendall τ: how right the order is (1: all pairs); ±: from fold to fold."
+)
 _PAPER_R2, _PAPER_SUM = 0.92, 0.89
 _PAPER_FEATURES = ("b01_filters", FLOPS_COLUMN)
 
@@ -56,14 +62,10 @@ def _title(report: FitReport) -> str:
 
 
 def _scores(report: FitReport) -> Table:
-    from rich.table import Table
-
     evaluation, unit = report.evaluation, escape(report.rows.target.unit)
     test, mean, sd, noise = evaluation.test, evaluation.folds.mean, evaluation.folds.sd, evaluation.noise
-    table = Table(title=_title(report), title_justify="left")
-    table.add_column("")
-    for heading in (f"test, {test.n_rows:,} held-out visits", "5 grouped folds", "a perfect model"):
-        table.add_column(heading, justify="right")
+    heads = ("", f"{test.n_rows:,} held-out visits", "5 grouped folds", "a perfect model")
+    table = new_table(_title(report), heads, left=("",))
     ceiling = "not known" if noise is None else figure(noise.ceiling_r2, 3)
     floor = "" if noise is None else figure(noise.sd)
     table.add_row("R²", figure(test.r2, 3), f"{figure(mean.r2, 3)} ± {figure(sd.r2, 3)}", ceiling)
@@ -79,7 +81,7 @@ def _scores(report: FitReport) -> Table:
 def _trust(report: FitReport) -> list[str]:
     evaluation, unit = report.evaluation, escape(report.rows.target.unit)
     noise, band, covered = evaluation.noise, evaluation.band, evaluation.coverage
-    lines = []
+    lines = [_WORDS, _how_good(evaluation)]
     if noise is None:
         lines.append("Nothing was visited twice, so the noise of a visit and the ceiling of R² are not known.")
     else:
@@ -103,6 +105,18 @@ def _trust(report: FitReport) -> list[str]:
     return lines
 
 
+def _how_good(evaluation: Evaluation) -> str:
+    """How far off it is for what it was not shown, and how much of that more rows could take away."""
+    off, noise = evaluation.folds.mean.mape_frac, evaluation.noise
+    said = f"For architectures that it was not shown it is off by {percent(off)} on average (MAPE of the folds)"
+    if noise is None or not math.isfinite(noise.sd_frac):
+        return f"{said}."
+    # The mean of |x| is sqrt(2 / pi) standard deviations of a normal x.
+    floor = math.sqrt(2 / math.pi) * noise.sd_frac
+    more = "; more architectures bring it nearer." if off > _NEAR_THE_FLOOR * floor else ": it is as good as it can be."
+    return f"{said}; the noise of a visit alone is {percent(floor)}{more}"
+
+
 def _proxy(name: str) -> str:
     return {"flops": "FLOPs", "latency_ms": "latency"}.get(name, name)
 
@@ -114,13 +128,9 @@ def _proxy_value(name: str, value: float) -> str:
 
 
 def _comparison(report: FitReport) -> Table:
-    from rich.table import Table
-
     title = "Beside it, the forest that is told every energy" if report.plan.budget else "All models, same folds"
-    table = Table(title=title, title_justify="left")
-    table.add_column("model")
-    for heading in ("R² folds", "R² test", escape(f"RMSE test, {report.rows.target.unit}"), "MAPE", "τ"):
-        table.add_column(heading, justify="right")
+    heads = ("model", "R² folds", "R² test", escape(f"RMSE test, {report.rows.target.unit}"), "MAPE", "τ")
+    table = new_table(title, heads, left=("model",))
     for one in report.compared:
         table.add_row(*_compared_cells(one))
     return table
@@ -153,7 +163,7 @@ def _explained(report: FitReport) -> list[str]:
     lines = []
     if report.families:
         shown = ", ".join(f"{escape(one.family)} {one.r2_loss:.2f}" for one in report.families[:4])
-        lines.append(f"R² lost when shuffled: {shown}.")
+        lines.append(f"R² that is lost when features of one kind are shuffled, the most first: {shown}.")
     # With counts of the graph among the columns, the paper's figure has nothing to stand beside.
     papers = not any(name in report.impurity for name in GRAPH_COUNTS)
     if papers and all(name in report.impurity for name in _PAPER_FEATURES):
@@ -185,8 +195,9 @@ def _sessions(report: FitReport) -> list[str]:
 def _next(console: Console, report: FitReport, folder: Path, onnx_difference: float | None, db: str | None) -> None:
     onnx = "" if onnx_difference is None else f" model.onnx differs by {onnx_difference:.1e} at most."
     console.print(f"Written to {escape(str(folder))}: card.md says it all, with pictures.{onnx}", highlight=False)
-    option = "" if str(folder) == "energy-model" else f" --model {escape(str(folder))}"
-    console.print(f"Next: lab predict {'table2' if db is not None else 'TABLE.csv'}{option}", highlight=False)
+    option = "" if str(folder) == "energy-model" else f" --model {quote(str(folder))}"
+    steps = [f"lab predict {'table2' if db is not None else 'TABLE.csv'}{option}   what a network will cost"]
     if db is not None and not report.plan.budget:
-        where = "" if db == "lab.db" else f" --db {escape(db)}"
-        console.print(f"      lab suggest-next{where} --n 100 --out next.txt", highlight=False)
+        where = "" if db == "lab.db" else f" --db {quote(db)}"
+        steps.append(f"lab suggest-next{where} --n 100 --out next.txt   which networks to measure next")
+    next_steps(*steps)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from search.commands.terminal import next_steps
+
 
 class LockName(StrEnum):
     """Core and clock to measure at."""
@@ -34,5 +36,5 @@ def init(
     for note in written.notes:
         typer.echo(note, err=True)
     typer.echo(f"{written.meter.shown}, phone {written.phone or 'not named'}, lock {lock.value}", err=True)
-    typer.echo("Next: `lab doctor`, then `lab measure --n 20`.", err=True)
+    next_steps("lab doctor   tries everything", "lab measure --n 20", beside_data=True)
     typer.echo(str(written.path))

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from db.kinds import CampaignSource
 from db.queries import progress, visit_noise, without_result
@@ -23,10 +24,11 @@ from lab.campaign.tasks import noise_estimate, visits_needed
 from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
 from predictor.table import MIN_ARCHITECTURES
-from search.commands.terminal import stdout_console
+from search.commands.terminal import next_steps, remark, stdout_console
 
 if TYPE_CHECKING:
     from db.database import Database
+    from db.queries import Progress, VisitNoise
     from db.rows import CampaignRow
     from lab.campaign.campaign import CampaignPlan
     from lab.profile.profile import BenchProfile
@@ -39,6 +41,7 @@ _TRACE_BYTES_PER_S = 32_000
 _MODEL_BYTES = 56_000
 _VISITS_PER_TASK_BEYOND_REPEATS = 0.04
 _LONGEST_NAME = 16
+_FEW_DEGREES_OF_FREEDOM = 10
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,10 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
     for row in last:
         table.add_row(*_cells(row))
     stdout_console().print(table)
+    remark(
+        "ms and mJ are of one inference at the locked clock, W is the mean power while it runs, ± the 95% interval of "
+        "the visit; kB is the file's size. Accepted: it passed every quality gate."
+    )
 
 
 def _cells(row: ResultRow) -> list[str]:
@@ -208,27 +215,35 @@ def _short(name: str) -> str:
     return stem if len(stem) <= _LONGEST_NAME else f"..{stem[2 - _LONGEST_NAME :]}"
 
 
-def _print_summary(campaign: CampaignRow, now: Any, noise: Any, db: str, n_wide: int) -> None:
+def _print_summary(campaign: CampaignRow, now: Progress, noise: VisitNoise, db: str, n_wide: int) -> None:
     visits = ", ".join(f"{count} {outcome}" for outcome, count in sorted(now.n_visits.items()))
     done, total = now.n_tasks.get("done", 0), sum(now.n_tasks.values())
     share = now.useful_s / now.bench_s if now.bench_s else 0.0
     kind = "simulated bench hours" if campaign.simulated else "bench hours"
-    lines = [
-        f"{done} of {total} architectures done, {now.n_tasks.get('failed', 0)} failed; visits: {visits or 'none'}",
-        f"{now.bench_s / 3600:.2f} {kind}, {share:.0%} of them sampling inference",
-    ]
+    own = campaign.source in (CampaignSource.MODELS, CampaignSource.STUDY)
+    remark(
+        f"{done} of {total} {'models' if own else 'architectures'} done, {now.n_tasks.get('failed', 0)} failed; "
+        f"visits: {visits or 'none'}. {now.bench_s / 3600:.2f} {kind}, {share:.0%} of them sampling inference."
+    )
     if noise.degrees_of_freedom:
-        lines.append(
-            f"noise between visits of one model: {noise.sd_frac:.1%} ({noise.degrees_of_freedom} degrees of freedom); "
-            "± is of the visit alone"
-        )
+        remark(_apart(noise))
     if n_wide:
-        lines.append(f"{n_wide} models have a wider interval than asked for: their visits are used up")
-    option = "" if db == "lab.db" else f" --db {db}"
+        remark(f"{n_wide} models have a wider interval than asked for: their visits are used up.")
+    option = "" if db == "lab.db" else f" --db {quote(db)}"
     if done < total:
-        lines.append(f"Next: lab status{option}")
-    elif campaign.source in (CampaignSource.SAMPLED, CampaignSource.LISTED) and done >= MIN_ARCHITECTURES:
-        lines.append(f"Next: lab fit-rf{option}   learns energy from these rows; lab export{option} --out rows.csv")
+        next_steps(f"lab status{option}")
+    elif not own and done >= MIN_ARCHITECTURES:
+        next_steps(f"lab fit-rf{option}   learns energy from these rows", f"lab export{option} --out rows.csv")
     else:
-        lines.append(f"Next: lab export{option} --out rows.csv; lab show MODEL{option}")
-    sys.stdout.write("\n".join(lines) + "\n")
+        next_steps(f"lab show MODEL{option}   all about one", f"lab export{option} --out rows.csv")
+
+
+def _apart(noise: VisitNoise) -> str:
+    """How far two models must lie apart to be told apart by a visit each."""
+    apart = student_t_95(noise.degrees_of_freedom) * math.sqrt(2) * noise.sd_frac
+    few = ", known from few" if noise.degrees_of_freedom < _FEW_DEGREES_OF_FREEDOM else ""
+    return (
+        f"From visit to visit the energy of one model varies by {noise.sd_frac:.1%} (standard deviation, "
+        f"{noise.degrees_of_freedom} degrees of freedom{few}): two models with a visit each are told apart when they "
+        f"differ by {apart:.0%} or more. --repeats asks for more visits."
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.commands.fit_rf import DEFAULT_FOLDER
-from search.commands.terminal import stdout_console
+from search.commands.terminal import next_steps, remark, stdout_console
 
 if TYPE_CHECKING:
     from lab.prediction.request import PredictionRequest
@@ -136,13 +136,18 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
     console.print(table)
     if n > _SHOWN_ROWS:
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
-    console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
     if request.kind == "architecture":
-        console.print("Next: search run --trials 20", highlight=False)
+        remark("Blocks are TYPE:KERNEL:FILTERS, from the input on; mJ is the energy of an inference.")
+    remark(
+        f"In {predictor.band.level:.0%} of cases one more visit on the bench that was learnt from lies within the "
+        "interval."
+    )
     if n_outside := int(prediction.outside.sum()):
         rows = f"{n_outside:,} of the rows"
         wider = f"the interval is {predictor.band.outside_factor:.2g} times as wide there"
-        console.print(f"! {rows} lie beyond what was measured: extrapolated; {wider}.", highlight=False)
+        remark(f"! {rows} lie beyond what was measured: extrapolated; {wider}.")
+    if request.kind == "architecture":
+        next_steps("search run --trials 20   searches for accurate networks that cost little")
 
 
 def _short(name: str) -> str:

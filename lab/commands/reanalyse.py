@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.commands.terminal import next_steps
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -94,4 +97,5 @@ def _report(database: Database, version: int, done: list[WindowReanalysis], as_j
         typer.echo(f"  {line}")
     for window in problems:
         typer.echo(f"window {window.window_id} of campaign {window.campaign}: {window.problem}", err=True)
-    typer.echo(f"Next: lab export --analysis-version {version} --out rows.csv (without it: the newest of each visit)")
+    option = "" if database.shown == "lab.db" else f" --db {quote(database.shown)}"
+    next_steps(f"lab export{option} --analysis-version {version} --out rows.csv   without it: the newest of each visit")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import print_heading, stdout_console
+from search.commands.terminal import next_steps, print_heading, stdout_console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from lab.campaign.status import CampaignStatus
+
+_LONG_S, _SHORT_S = 5400.0, 90.0
 
 
 def status(
@@ -85,8 +87,7 @@ def _print_campaign(console: Console, campaign: CampaignStatus, db: str) -> None
         console.print(_incidents_table(campaign))
     for line in without_result_lines(campaign.without_result, db):
         console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
-    console.print("Next: ", end="")
-    console.print(harmless(campaign.next_command), style="bold", markup=False, highlight=False, soft_wrap=True)
+    next_steps(harmless(campaign.next_command))
 
 
 def _counts_table(campaign: CampaignStatus) -> Table:
@@ -99,39 +100,43 @@ def _counts_table(campaign: CampaignStatus) -> Table:
     for kind, counts in kinds:
         parts = [f"{count:,} {state}" for state, count in counts.items() if count]
         table.add_row(kind, ", ".join(parts) or "none")
-    table.add_row("canary visits", f"{campaign.n_canary_visits:,}")
+    table.add_row("canary visits", f"{campaign.n_canary_visits:,}, of reference models that would show a drift")
     table.add_row("incidents", f"{campaign.n_incidents:,}")
     return table
 
 
 def _time_table(campaign: CampaignStatus) -> Table:
-    table = _table("bench time", "hours", "share")
-    for column in table.columns[1:]:
+    from lab.campaign.status import SPENT_ON, USEFUL
+
+    table = _table("bench time", "spent", "share", "on")
+    for column in table.columns[1:3]:
         column.justify = "right"
     for share in campaign.time_shares:
-        if share.time_s or share.cause == "useful":
-            table.add_row(share.cause, _hours(share.time_s), _percent(share.share_frac))
+        if share.time_s or share.cause == USEFUL:
+            table.add_row(share.cause, _duration(share.time_s), _percent(share.share_frac), SPENT_ON[share.cause])
     table.add_section()
-    table.add_row("all", _hours(campaign.bench_s), "")
+    table.add_row("all", _duration(campaign.bench_s), "", "")
     return table
 
 
 def _figures_table(campaign: CampaignStatus) -> Table:
     noise = campaign.noise
-    known = f"{_percent(noise.sd_frac)} (standard deviation, {noise.degrees_of_freedom:,} degrees of freedom)"
+    known = (
+        f"{_percent(noise.sd_frac)} of a model's energy (standard deviation, {noise.degrees_of_freedom:,} degrees of "
+        "freedom)"
+    )
     table = _table("", "figures")
-    table.add_row("useful sampling", _percent(campaign.useful_frac))
     pace = "not known yet" if math.isnan(campaign.models_per_hour) else f"{campaign.models_per_hour:.1f} models/hour"
     table.add_row("pace", pace)
     table.add_row(
         "noise between visits", known if noise.degrees_of_freedom else "not known yet: no model has two visits"
     )
-    table.add_row("left", f"{campaign.n_left:,} architectures, {_forecast(campaign.left_s)}")
+    table.add_row("left", f"{campaign.n_left:,}, {_forecast(campaign.left_s)}" if campaign.n_left else "nothing")
     return table
 
 
 def _forecast(left_s: float) -> str:
-    return "forecast not known yet" if math.isnan(left_s) else f"about {_hours(left_s)} h of bench time"
+    return "forecast not known yet" if math.isnan(left_s) else f"about {_duration(left_s)} of bench time"
 
 
 def _incidents_table(campaign: CampaignStatus) -> Table:
@@ -154,8 +159,11 @@ def _table(*headers: str) -> Table:
     return table
 
 
-def _hours(time_s: float) -> str:
-    return f"{time_s / 3600:,.2f}"
+def _duration(time_s: float) -> str:
+    """In the unit in which it is a number of some digits."""
+    if time_s >= _LONG_S:
+        return f"{time_s / 3600:,.1f} h"
+    return f"{time_s / 60:.1f} min" if time_s >= _SHORT_S else f"{time_s:.1f} s"
 
 
 def _percent(share_frac: float) -> str:

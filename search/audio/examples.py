@@ -54,6 +54,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def commonest_share(self) -> float:
+        """Of the class with most examples: the accuracy of what always says that class."""
+        return float(np.bincount(self.labels).max() / len(self)) if len(self) else 0.0
+
     def first(self, n: int) -> Examples:
         """The first n of them, all if there are fewer."""
         return Examples(self.spectrograms[:n], self.labels[:n])

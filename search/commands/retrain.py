@@ -10,7 +10,7 @@ import typer
 
 from search.commands.exits import INTERRUPTED
 from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, Recording, Sounds, under_old_name
-from search.commands.terminal import new_table, print_table, say
+from search.commands.terminal import new_table, next_steps, print_table, say
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -124,7 +124,8 @@ def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> 
     for network in networks:
         name = _short_name(network.text, network.architecture_hash)
         copy_file(retrainer.files_dir / files[network.text], out / f"{name}.tflite")
-    say(f"{len(networks)} files in {out}; next: lab measure --models {quote(str(out))}")
+    say(f"{len(networks)} files are written to {out}.")
+    next_steps(f"lab measure {quote(str(out))}   their energies on the bench", "search compare   all in one table")
 
 
 def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
@@ -139,7 +140,8 @@ def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> No
         graph = graph_of(network, retrainer.data.n_classes)
         tflite = read_file(retrainer.files_dir / files[network.text])
         write_described(tflite, graph, retrainer.data.description, path, say)
-        say(f"{path}; next: python {quote(str(out / PROGRAM))} {quote(str(path))} SOUND.wav")
+        say(f"{path} is written.")
+        next_steps(f"python {quote(str(out / PROGRAM))} {quote(str(path))} SOUND.wav   what a recording is")
 
 
 def _print_comparison(db: Database, predictor: Path) -> None:

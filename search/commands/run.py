@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -44,7 +43,7 @@ from search.commands.options import (
     Workers,
     under_old_name,
 )
-from search.commands.terminal import say
+from search.commands.terminal import next_steps, say
 from search.worker_processes import Companions, hear_interrupts, is_companion
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def init(
         options = {"--study": study, "--storage": handle.shown_url, "--predictor": predictor, "--db": db}
         options |= {"--surrogate": surrogate, "--audioset": audioset, "--sounds": sounds, "--recording": recording}
         told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
-        typer.echo(f"next: search worker {told}   on as many machines as you like")
+        next_steps(f"search worker {told}   on as many machines as you like")
 
 
 def worker(
@@ -193,16 +192,20 @@ def _train(handle: StudyHandle, n_trials: int, hours: float | None) -> bool:
 
 def _report(handle: StudyHandle, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
-    from search.commands.studies import print_best
+    from db.studies import best_trials
+    from search.commands.studies import print_best, study_options
     from search.studies.ownership import under_way
     from search.studies.storage import storage_troubles
 
     with storage_troubles(handle.url):
         n_elsewhere = len(under_way(handle.study))
     print_best(handle.db, handle.row, n_rows=10)
+    best = best_trials(handle.db, handle.row.study_id, 1)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
-    typer.echo(f"next: search show NUMBER --study {quote(handle.row.name)} --db {quote(handle.db.shown)}")
+    option = study_options(handle.row, handle.db.shown)
+    if best:
+        next_steps(f"search show {best[0].number + 1}{option}   the best: blocks, accuracies, energy, size")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -253,7 +256,7 @@ def _say_waiting(n: int) -> None:
 
 
 class _Lines:
-    """A line for every finished trial of this worker, with the best of all workers."""
+    """A line for every finished trial of this worker, with a word where it is the best of all workers so far."""
 
     def __init__(self, handle: StudyHandle, n_trials: int) -> None:
         self._started, self._n_trials = handle, n_trials
@@ -265,14 +268,13 @@ class _Lines:
 
         outside = TrialCosts.read(self._started.study.get_trials(deepcopy=False)[trial.number]).energy_outside
         best = best_trials(self._started.db, self._started.row.study_id, 1)
-        best_reward = best[0].reward if best else math.nan
+        is_best = bool(best) and best[0].number == trial.number
         mark = "!" if outside else " "
-        accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
+        accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else "stopped"
         size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
         say(
-            f"{self._marks}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  "
-            f"{trial.energy_mj:.2f} mJ{mark} {size:>8}  reward {trial.reward:.4f}  best {best_reward:.4f}  "
-            f"{trial.duration_s:.0f} s"
+            f"{self._marks}{trial.number + 1:3d}/{self._n_trials} {accuracy:>7}  {trial.energy_mj:.2f} mJ{mark} "
+            f"{size:>8}  reward {trial.reward:.4f} {'best' if is_best else '    '} {trial.duration_s:.0f} s"
         )
 
     def failed(self, number: int, reason: str) -> None:

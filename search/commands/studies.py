@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.commands.options import Data
-from search.commands.terminal import new_table, print_table, say
+from search.commands.terminal import new_table, next_steps, print_table, remark, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,8 +55,12 @@ def best(
             n_trained = sum(trial.state == "trained" for trial in trials)
             title = f"Pareto front of {n_trained} networks trained to the end: accuracy, energy, size"
             print_table(_best_table(database, row, found, title))
+            remark(_explained(row))
         else:
             print_best(database, row, top)
+        known = best_trials(database, row.study_id, 1)
+        if known and not as_json:
+            next_steps(f"search show {known[0].number + 1}{study_options(row, db)}   one network, block by block")
 
 
 def dashboard(
@@ -96,9 +100,7 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db", as_json: AsJ
     for name, text in [*_facts(trial), ("measured", measured)]:
         typer.echo(f"{name:<8} {text}")
     if trial.model is not None and not row.surrogate:
-        where = f" --study {quote(row.name)}" if row.name != "search" else ""
-        where += f" --db {quote(db)}" if db != "lab.db" else ""
-        typer.echo(f"next: search export {number} --out mine.tflite{where}")
+        next_steps(f"search export {number} --out mine.tflite{study_options(row, db)}   the file, and how it is run")
 
 
 def export(
@@ -127,7 +129,8 @@ def export(
         row, trial = _found(database, study, number)
         card = export_trial(database, row, trial, out, keras, DataRequest(audioset), say)
     typed = f"python {quote(str(out.with_name(PROGRAM)))} {quote(str(out))} SOUND.wav"
-    say(f"{out}, {card.name} and {PROGRAM}; next: {typed}")
+    say(f"{out} is written, with {card.name} (what it is) and {PROGRAM} (which runs it).")
+    next_steps(f"lab measure {quote(str(out))}   its energy on the bench", f"{typed}   what a recording is")
 
 
 def print_json(db: Database, study: StudyRow, trials: list[TrialSpec]) -> None:
@@ -172,12 +175,38 @@ def print_best(db: Database, study: StudyRow, n_rows: int) -> None:
     trained = [trial for trial in trials if trial.state == "trained"]
     title = f"Best of {len(trained)} networks trained to the end"
     print_table(_best_table(db, study, best_trials(db, study.study_id, n_rows), title))
+    if trained:
+        remark(_explained(study))
     n_stopped = len(trials) - len(trained)
     if n_stopped and trained:
         full_s = sum(t.duration_s for t in trained) / len(trained)
         spent_s = sum(t.duration_s for t in trials)
         saved = 1 - spent_s / (full_s * len(trials))
-        typer.echo(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
+        remark(f"{n_stopped} of {len(trials)} trainings stopped early: {saved:.0%} of the compute saved")
+
+
+def _explained(study: StudyRow) -> str:
+    """What the columns mean, and which accuracy would be none."""
+    from search.engine.reward import reward_named
+    from search.studies.settings import StudySettings
+
+    settings = StudySettings.from_plain(study.settings)
+    reward = reward_named(settings.reward)
+    of, chance = "", ""
+    if settings.n_validation is not None and settings.chance_accuracy is not None:
+        of = f" on {settings.n_validation:,} validation clips"
+        chance = f"; to name the commonest class every time would give {settings.chance_accuracy:.1%}"
+    source = "a surrogate's answer" if study.surrogate else f"of the int8 file{of}, float before quantization{chance}"
+    return (
+        f"accuracy: {source}. mJ: predicted energy of an inference. reward: accuracy less {reward.per_mj:.2g} for each "
+        f"mJ above {reward.energy_limit_mj:g} and {reward.per_kb:.2g} for each kB above {reward.size_limit_kb:g}."
+    )
+
+
+def study_options(study: StudyRow, db: str) -> str:
+    """The options that name a study, where they are not the defaults."""
+    name = f" --study {quote(study.name)}" if study.name != "search" else ""
+    return name + (f" --db {quote(db)}" if db != "lab.db" else "")
 
 
 def _best_table(db: Database, study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
@@ -235,14 +264,15 @@ def _measured(db: Database, study: StudyRow, trial: TrialSpec) -> str:
 
 
 def _facts(trial: TrialSpec) -> list[tuple[str, str]]:
-    course = f"{trial.number + 1}, {trial.state}, {trial.duration_s:.0f} s, {trial.n_evaluations} evaluations"
+    course = f"{trial.number + 1}, {trial.state}, {trial.duration_s:.0f} s, accuracy taken {trial.n_evaluations} times"
     facts = [("trial", course)]
     if trial.accuracy is not None and trial.float_accuracy is not None:
         facts.append(("accuracy", f"{trial.accuracy:.2%} int8, {trial.float_accuracy:.2%} float (validation)"))
-    energy = f"{trial.energy_mj:.3f} mJ predicted, {trial.energy_low_mj:.3f} to {trial.energy_high_mj:.3f}"
+    energy = f"{trial.energy_mj:.3f} mJ predicted, interval {trial.energy_low_mj:.3f} to {trial.energy_high_mj:.3f}"
     facts.append(("energy", energy))
     if trial.model is not None:
         facts.append(("size", f"{trial.model.size_bytes / 1e3:.2f} kB"))
-    facts.append(("reward", f"{trial.reward:.4f}, penalty {trial.penalty:.4f}"))
+    free = "" if trial.penalty else " (energy and size are within their limits)"
+    facts.append(("reward", f"{trial.reward:.4f}, penalty {trial.penalty:.4f}{free}"))
     facts.append(("text", trial.architecture.text))
     return facts

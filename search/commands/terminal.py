@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+import textwrap
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 200
 _HEADING_WIDTH = 80
+_NEXT = "Next: "
 
 
 def new_table(title: str, headers: tuple[str, ...], left: tuple[str, ...] = ()) -> Table:
@@ -54,16 +57,52 @@ def print_heading(console: Console, markup: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line on stderr, at once."""
-    sys.stderr.write(f"{text}\n")
+    """Lines on stderr, at once; in a terminal, broken between words."""
+    sys.stderr.write(f"{_in_width(text, sys.stderr)}\n")
     sys.stderr.flush()
 
 
+def remark(text: str) -> None:
+    """A sentence on stdout about what was printed; in a terminal, broken between words."""
+    sys.stdout.write(f"{_in_width(text, sys.stdout)}\n")
+
+
+def next_steps(*steps: str, beside_data: bool = False) -> None:
+    """What to type next: commands are never broken, so that they can be copied.
+
+    Args:
+        steps: a command each; what it does may follow, after three spaces.
+        beside_data: whether stdout is for programs; then it goes to stderr.
+    """
+    stream = sys.stderr if beside_data else sys.stdout
+    for number, step in enumerate(steps):
+        stream.write(f"{_NEXT if number == 0 else ' ' * len(_NEXT)}{step}\n")
+
+
+def _in_width(text: str, stream: TextIO) -> str:
+    """Lines no longer than the terminal, where it is one; words longer than a line stay whole."""
+    if not stream.isatty():
+        return text
+    wrapper = textwrap.TextWrapper(_width(stream), break_long_words=False, break_on_hyphens=False)
+    lines = text.split("\n")
+    return "\n".join(wrapper.fill(line) if len(line) > wrapper.width else line for line in lines)
+
+
+def _width(stream: TextIO) -> int:
+    """Of the terminal that the stream is, in columns."""
+    with contextlib.suppress(KeyError, ValueError):
+        return max(1, int(os.environ["COLUMNS"]))
+    with contextlib.suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or _HEADING_WIDTH
+    return _HEADING_WIDTH
+
+
 def explain(problem: str, hint: str) -> None:
-    """An error and what to do about it, on stderr."""
+    """An error and what to do about it, on stderr; the hint is never broken: it may be a command."""
     say(f"error: {problem}")
     if hint:
-        say(f"hint: {hint}")
+        sys.stderr.write(f"hint: {hint}\n")
+        sys.stderr.flush()
 
 
 def log_to_stderr(verbose: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import new_table, print_table
+from search.commands.terminal import new_table, next_steps, print_table, say
 
 if TYPE_CHECKING:
     from search.surrogate.accuracy import SeedVariance
@@ -48,7 +49,8 @@ def trainings(
         write_trainings(out, everything)
     _print_quality(everything)
     if out is not None:
-        typer.echo(f"{len(everything.rows)} trainings in {out}; next: search run --surrogate {out}", err=True)
+        say(f"{len(everything.rows)} trainings are written to {out}.")
+        next_steps(f"search run --study fast --surrogate {quote(str(out))}   searches without training")
 
 
 def _print_quality(everything: Trainings) -> None:

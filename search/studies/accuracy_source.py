@@ -65,6 +65,8 @@ class AccuracySource:
         synthetic: whether the sounds behind it are synthesised.
         surrogate: whether it is one.
         train: gives the accuracy of an architecture.
+        n_validation: clips that it is of; None for a surrogate.
+        chance_accuracy: of what always says the commonest class of these; None for a surrogate.
     """
 
     name: str
@@ -76,6 +78,8 @@ class AccuracySource:
     budget: str
     recipe: TrainingRecipe
     train: Trainer
+    n_validation: int | None = None
+    chance_accuracy: float | None = None
 
     def sha256_as_of(self, begun: StudySettings) -> str:
         """The hash to hold against a study's: of the kind that it was begun with."""
@@ -107,6 +111,8 @@ def training_source(request: DataRequest, budget_name: str, say: Say) -> Accurac
         budget=budget.name,
         recipe=budget.recipe,
         train=train,
+        n_validation=len(data.validation),
+        chance_accuracy=data.validation.commonest_share,
     )
 
 
@@ -160,7 +166,10 @@ def load_data(request: DataRequest, clips: SyntheticSize, say: Say) -> SoundData
             told = True
 
     data = load_synthetic(clips, default_cache_dir(), report=report)
-    say(f"data: {data.name}")
+    say(
+        f"data: {data.name}: {len(data.train):,} clips to learn from, {len(data.validation):,} to choose networks by "
+        f"(validation), {len(data.test):,} for the last word (test)"
+    )
     return data
 
 

@@ -40,6 +40,8 @@ class StudySettings:
         surrogate: whether nothing is trained: a model of earlier trainings answers.
         data_description: classes, front-end and divisor; None in a study begun by a release up to 0.2, and of a
             surrogate.
+        n_validation: clips that accuracies are of; None like `data_description`.
+        chance_accuracy: of what always says the commonest class of these; None like `data_description`.
     """
 
     space: str
@@ -57,6 +59,8 @@ class StudySettings:
     data_synthetic: bool
     surrogate: bool = False
     data_description: DataDescription | None = None
+    n_validation: int | None = None
+    chance_accuracy: float | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON takes it."""

@@ -173,6 +173,8 @@ def start_study(request: StudyRequest, say: Say) -> Iterator[StudyHandle]:
         data_synthetic=source.synthetic,
         surrogate=source.surrogate,
         data_description=source.description if begun is None else begun.data_description,
+        n_validation=source.n_validation if begun is None else begun.n_validation,
+        chance_accuracy=source.chance_accuracy if begun is None else begun.chance_accuracy,
     )
     with open_database(request.db) as db:
         # Storage and record are both asked before either is written to.

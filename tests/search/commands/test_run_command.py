@@ -219,7 +219,7 @@ def test_workers_share_a_study_and_end_with_the_process_that_began_them(predicto
     done = subprocess.run([*command, "12"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "Best of 12 networks trained to the end" in done.stdout
-    assert done.stdout.count("next: ") == 1
+    assert done.stdout.count("Next: ") == 1
     assert sorted(re.findall(r"(\d+)/12 ", done.stderr), key=int) == [str(n) for n in range(1, 13)]
     with subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stderr is not None
