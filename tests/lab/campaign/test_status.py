@@ -141,7 +141,7 @@ def test_the_tables_show_lost_time_forecast_and_incident(db: Database) -> None:
     lose_window(db, session_id, "the cable [left] came off")
     shown = printed("--db", db.shown)
     assert "lost windows" in shown
-    assert "2 architectures, about 0.17 h of bench time" in shown
+    assert "2 to measure, about 10.0 min of bench time" in shown
     assert "the cable [left] came off" in shown
 
 
