@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.commands.terminal import as_typed
+
 if TYPE_CHECKING:
     from search.networks.network import Network
     from search.tflite.build import BuiltFile
@@ -101,4 +103,4 @@ def _report(files: list[BuiltFile], index: Path, duration_s: float) -> None:
         f"{duration_s:.1f} s, {duration_s / len(files) * 1e3:.1f} ms a file; {escape(str(index))} lists them",
         highlight=False,
     )
-    report.print(f"next: lab measure --models {folder}", highlight=False)
+    report.print(f"next: {as_typed('lab', 'measure', index.parent)}", markup=False, highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
-from search.commands.terminal import stdout_console
+from search.commands.terminal import as_typed, stdout_console
 from search.networks.features import GRAPH_COUNTS
 
 if TYPE_CHECKING:
@@ -185,8 +185,7 @@ def _sessions(report: FitReport) -> list[str]:
 def _next(console: Console, report: FitReport, folder: Path, onnx_difference: float | None, db: str | None) -> None:
     onnx = "" if onnx_difference is None else f" model.onnx differs by {onnx_difference:.1e} at most."
     console.print(f"Written to {escape(str(folder))}: card.md says it all, with pictures.{onnx}", highlight=False)
-    option = "" if str(folder) == "energy-model" else f" --model {escape(str(folder))}"
-    console.print(f"Next: lab predict {'table2' if db is not None else 'TABLE.csv'}{option}", highlight=False)
+    typed = [as_typed("lab", "predict", "table2" if db is not None else "TABLE.csv", model=folder)]
     if db is not None and not report.plan.budget:
-        where = "" if db == "lab.db" else f" --db {escape(db)}"
-        console.print(f"      lab suggest-next{where} --n 100 --out next.txt", highlight=False)
+        typed.append(as_typed("lab", "suggest-next", db=db, n=100, out="next.txt"))
+    console.print("Next: " + "\n      ".join(typed), markup=False, highlight=False, soft_wrap=True)

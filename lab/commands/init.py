@@ -24,7 +24,10 @@ def init(
     ] = None,
     phone_serial: Annotated[str | None, typer.Option("--phone-serial", help="Which phone.")] = None,
 ) -> None:
-    """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses."""
+    """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses.
+
+    Exit codes: 0 written; 2 several were found, or a profile is there already; 3 no meter was found.
+    """
     from hardware.discovery import real_discovery
     from lab.profile.profile import profiles_folder
     from lab.profile.setup import SetupRequest, set_up_bench

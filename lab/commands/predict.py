@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.commands.fit_rf import DEFAULT_FOLDER
-from search.commands.terminal import stdout_console
+from search.commands.terminal import as_typed, stdout_console
 
 if TYPE_CHECKING:
     from lab.prediction.request import PredictionRequest
@@ -57,7 +57,7 @@ def predict(
 
         typer.echo(json.dumps(_plain(saved, prediction, rows)))
         return
-    _print(saved, request, prediction)
+    _print(saved, request, prediction, model)
     if out is not None:
         typer.echo(f"All {len(rows):,} written to {out}", err=True)
 
@@ -108,7 +108,7 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
 
 
-def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction) -> None:
+def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction, folder: Path) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -138,7 +138,8 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
         console.print(f"and {n - _SHOWN_ROWS:,} more; --out FILE.csv has all", highlight=False)
     console.print("The interval is that of one more visit on the bench that was learnt from.", highlight=False)
     if request.kind == "architecture":
-        console.print("Next: search run --trials 20", highlight=False)
+        typed = as_typed("search", "run", trials=20, space=request.space, predictor=folder)
+        console.print(f"Next: {typed}", markup=False, highlight=False, soft_wrap=True)
     if n_outside := int(prediction.outside.sum()):
         rows = f"{n_outside:,} of the rows"
         wider = f"the interval is {predictor.band.outside_factor:.2g} times as wide there"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.commands.terminal import as_typed
+
 if TYPE_CHECKING:
     from db.database import Database
     from lab.review.reanalysis import WindowReanalysis
@@ -94,4 +96,5 @@ def _report(database: Database, version: int, done: list[WindowReanalysis], as_j
         typer.echo(f"  {line}")
     for window in problems:
         typer.echo(f"window {window.window_id} of campaign {window.campaign}: {window.problem}", err=True)
-    typer.echo(f"Next: lab export --analysis-version {version} --out rows.csv (without it: the newest of each visit)")
+    typed = as_typed("lab", "export", analysis_version=version, out="rows.csv", db=database.shown)
+    typer.echo(f"Next: {typed}   # without a version: the newest of each visit")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.commands.terminal import print_heading, stdout_console
+from search.commands.terminal import as_typed, print_heading, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,8 +109,8 @@ def _print_model(console: Console, db: Database, model: ModelDetail) -> None:
         )
     console.print(table)
     last = next((one for one in reversed(visits) if one.reason), visits[-1])
-    option = "" if db.shown == "lab.db" else f" --db {db.shown}"
-    console.print(f"Next: lab show {last.visit_id}{option}", markup=False, soft_wrap=True)
+    typed = as_typed("lab", "show", last.visit_id, db=db.shown)
+    console.print(f"Next: {typed}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _mean(visits: list[VisitDetail]) -> str:

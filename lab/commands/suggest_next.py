@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from search.commands.terminal import as_typed
+
 
 def suggest_next(
     n: Annotated[int, typer.Option("--n", min=1, help="How many architectures to suggest.")],
@@ -50,11 +52,10 @@ def suggest_next(
     else:
         _write(out, lines)
     learnt = {True: " from SIMULATED measurements", False: " from measurements", None: ""}[suggested.simulated]
-    place = out or "LIST.txt"
-    option = "" if db == "lab.db" else f" --db {db}"
+    typed = as_typed("lab", "measure", "--architectures", out or "LIST.txt", db=db)
     sys.stderr.write(
         f"{n:,} architectures by {suggested.method}{learnt}; {suggested.n_known:,} are measured or planned already\n"
-        f"Next: lab measure --architectures {place}{option}\n"
+        f"Next: {typed}\n"
     )
 
 

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,7 @@ from search.commands.options import (
     Workers,
     under_old_name,
 )
-from search.commands.terminal import say
+from search.commands.terminal import as_typed, remark, say
 from search.worker_processes import Companions, hear_interrupts, is_companion
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def run(
     )  # fmt: skip
     if resume:
         check_begun(request)
-    with _at_once(), start_study(request, say) as handle:
+    with _at_once(), start_study(request, remark) as handle:
         with _companions(handle, request, trials, hours, workers - 1) as companions:
             interrupted = _train(handle, trials, hours)
             if interrupted:
@@ -144,13 +143,14 @@ def init(
     queued = [] if replicate is None else trained_before(storage or default_url(db), replicate, space, seed)
     if replicate_table is not None:
         queued += most_accurate(read_trainings(replicate_table), space, seed)
-    with start_study(request, say) as handle:
+    with start_study(request, remark) as handle:
         queue(handle.study, handle.url, queued)
         typer.echo(f"study {study} stands at {handle.shown_url}")
-        options = {"--study": study, "--storage": handle.shown_url, "--predictor": predictor, "--db": db}
-        options |= {"--surrogate": surrogate, "--audioset": audioset, "--sounds": sounds, "--recording": recording}
-        told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
-        typer.echo(f"next: search worker {told}   on as many machines as you like")
+        typed = as_typed(
+            "search", "worker", "--study", study, storage=handle.shown_url, predictor=predictor, db=db,
+            surrogate=surrogate, audioset=audioset, sounds=sounds, recording=recording,
+        )  # fmt: skip
+        typer.echo(f"next: {typed}   # on as many machines as you like")
 
 
 def worker(
@@ -173,7 +173,7 @@ def worker(
     from search.studies.start import join_study
 
     data = DataRequest(audioset, sounds, recording)
-    with _at_once(), join_study(study, db, storage, predictor, data, say, surrogate) as handle:
+    with _at_once(), join_study(study, db, storage, predictor, data, remark, surrogate) as handle:
         interrupted = _train(handle, trials, hours)
         if not is_companion():
             _report(handle, interrupted)
@@ -193,6 +193,7 @@ def _train(handle: StudyHandle, n_trials: int, hours: float | None) -> bool:
 
 def _report(handle: StudyHandle, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
+    from db.studies import best_trials
     from search.commands.studies import print_best
     from search.studies.ownership import under_way
     from search.studies.storage import storage_troubles
@@ -202,7 +203,9 @@ def _report(handle: StudyHandle, interrupted: bool) -> None:
     print_best(handle.db, handle.row, n_rows=10)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
-    typer.echo(f"next: search show NUMBER --study {quote(handle.row.name)} --db {quote(handle.db.shown)}")
+    for trial in best_trials(handle.db, handle.row.study_id, 1):
+        typed = as_typed("search", "show", trial.number + 1, study=handle.row.name, db=handle.db.shown)
+        typer.echo(f"next: {typed}")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -269,7 +272,7 @@ class _Lines:
         mark = "!" if outside else " "
         accuracy = f"{trial.accuracy:.1%}" if trial.accuracy is not None else f"stopped at {trial.n_evaluations}"
         size = f"{trial.model.size_bytes / 1e3:.1f} kB" if trial.model else ""
-        say(
+        remark(
             f"{self._marks}{trial.number + 1:4d}/{self._n_trials}  accuracy {accuracy:>12}  "
             f"{trial.energy_mj:.2f} mJ{mark} {size:>8}  reward {trial.reward:.4f}  best {best_reward:.4f}  "
             f"{trial.duration_s:.0f} s"
@@ -277,7 +280,7 @@ class _Lines:
 
     def failed(self, number: int, reason: str) -> None:
         """A line for a trial that could not be evaluated."""
-        say(f"{self._marks}{number + 1:4d}/{self._n_trials}  failed, and is not tried again: {reason}")
+        remark(f"{self._marks}{number + 1:4d}/{self._n_trials}  failed, and is not tried again: {reason}")
 
 
 @contextmanager

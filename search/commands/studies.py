@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search.commands.options import Data
-from search.commands.terminal import new_table, print_table, say
+from search.commands.terminal import as_typed, new_table, print_table, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +46,7 @@ def best(
         trials = list_trials(database, row.study_id)
         if plot is not None:
             draw_front(row, trials, plot)
+            say(f"{plot} has the picture")
         if as_json:
             chosen = pareto_front(trials) if front else best_trials(database, row.study_id, top)
             print_json(database, row, chosen)
@@ -96,9 +96,8 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db", as_json: AsJ
     for name, text in [*_facts(trial), ("measured", measured)]:
         typer.echo(f"{name:<8} {text}")
     if trial.model is not None and not row.surrogate:
-        where = f" --study {quote(row.name)}" if row.name != "search" else ""
-        where += f" --db {quote(db)}" if db != "lab.db" else ""
-        typer.echo(f"next: search export {number} --out mine.tflite{where}")
+        typed = as_typed("search", "export", number, out="mine.tflite", study=row.name, db=db)
+        typer.echo(f"next: {typed}")
 
 
 def export(
@@ -126,7 +125,7 @@ def export(
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
         card = export_trial(database, row, trial, out, keras, DataRequest(audioset), say)
-    typed = f"python {quote(str(out.with_name(PROGRAM)))} {quote(str(out))} SOUND.wav"
+    typed = as_typed("python", out.with_name(PROGRAM), out, "SOUND.wav")
     say(f"{out}, {card.name} and {PROGRAM}; next: {typed}")
 
 
@@ -228,7 +227,8 @@ def _measured(db: Database, study: StudyRow, trial: TrialSpec) -> str:
 
     known = measured_energies(db, [trial.model.sha256]) if trial.model else {}
     if trial.model is None or trial.model.sha256 not in known:
-        return f"not yet: lab measure --study {quote(study.name)} measures the best of the study"
+        typed = as_typed("lab", "measure", "--study", study.name, db=db.shown)
+        return f"not yet: {typed} measures the best of the study"
     found = known[trial.model.sha256]
     mark = ", SIMULATED bench" if found.simulated else ""
     return f"{found.energy_mj:.4g} mJ, mean of {found.n_visits} visit{'s' if found.n_visits > 1 else ''}{mark}"

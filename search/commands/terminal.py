@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 
 _WIDEST = 200
 _HEADING_WIDTH = 80
+
+_TAKEN_WITHOUT: dict[str, object] = {
+    "db": "lab.db",
+    "study": "search",
+    "space": "audio2d",
+    "predictor": Path("energy-model"),
+    "model": Path("energy-model"),
+}
+"""What a command takes for an option that is not given."""
 
 
 def new_table(title: str, headers: tuple[str, ...], left: tuple[str, ...] = ()) -> Table:
@@ -53,10 +64,37 @@ def print_heading(console: Console, markup: str) -> None:
     console.print(Rule(markup, align="left"), width=min(console.width, _HEADING_WIDTH))
 
 
+def as_typed(*words: object, **options: object) -> str:
+    """A command that can be typed as it is printed: what a shell would take apart is quoted.
+
+    Args:
+        options: `db` as --db; left out where it is what the command takes without.
+    """
+    parts = [str(word) for word in words]
+    for name, value in options.items():
+        if value is not None and value != _TAKEN_WITHOUT.get(name):
+            parts += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(parts)
+
+
 def say(text: str) -> None:
     """A line on stderr, at once."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def remark(text: str) -> None:
+    """A line on stderr that nobody copies: in a terminal that is narrower it goes on below, broken between words."""
+    say("\n".join(_broken(line) for line in text.splitlines()) if sys.stderr.isatty() else text)
+
+
+def _broken(line: str) -> str:
+    import shutil
+    import textwrap
+
+    # Names of files stay whole, however long.
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def explain(problem: str, hint: str) -> None:

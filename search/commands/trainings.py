@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import new_table, print_table
+from search.commands.terminal import as_typed, new_table, print_table
 
 if TYPE_CHECKING:
     from search.surrogate.accuracy import SeedVariance
@@ -48,7 +48,18 @@ def trainings(
         write_trainings(out, everything)
     _print_quality(everything)
     if out is not None:
-        typer.echo(f"{len(everything.rows)} trainings in {out}; next: search run --surrogate {out}", err=True)
+        typer.echo(f"{len(everything.rows)} trainings in {out}{_next(everything, out, db)}", err=True)
+
+
+def _next(everything: Trainings, out: Path, db: str) -> str:
+    """A study of its own: one whose networks were trained takes no surrogate."""
+    from search.surrogate.accuracy import FEWEST
+
+    if everything.n_architectures < FEWEST:
+        return ""
+    study = f"surrogate-{len(everything.rows)}"
+    typed = as_typed("search", "run", study=study, surrogate=out, space=everything.space, db=db)
+    return f"; next: {typed}"
 
 
 def _print_quality(everything: Trainings) -> None:

@@ -24,7 +24,7 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     for name, workers in (("a", "0"), ("b", "2")):
         done = build(tmp_path, "--n", "20", "--out", name, "--seed", "3", "--workers", workers)
         assert done.returncode == 0, done.stderr
-        assert f"next: lab measure --models {name}" in done.stderr
+        assert f"next: lab measure {name}" in done.stderr
     indexes = [(tmp_path / name / "index.csv").read_bytes() for name in ("a", "b")]
     assert indexes[0] == indexes[1]
     with (tmp_path / "a" / "index.csv").open(newline="") as stream:
