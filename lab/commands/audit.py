@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import next_steps, print_heading, remark, stdout_console
+from search.commands.terminal import as_typed, next_steps, print_heading, remark, stdout_console
 
 if TYPE_CHECKING:
     from db.rows import CampaignRow
@@ -48,8 +47,7 @@ def audit(
             _print(one, checks)
     failed = [one for one, checks in found if any(check.outcome == "fail" for check in checks)]
     if not json_output:
-        where = shlex.join(["--db", db] if db != "lab.db" else [])
-        next_steps(f"lab {'incidents' if failed else 'status'} {where}".rstrip())
+        next_steps(as_typed("lab", "incidents" if failed else "status", db=db))
     if failed:
         raise typer.Exit(SOME_FAILED)
 

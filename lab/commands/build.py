@@ -6,12 +6,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import next_steps
+from search.commands.terminal import as_typed, next_steps
 
 if TYPE_CHECKING:
     from search.networks.network import Network
@@ -104,4 +103,4 @@ def _report(files: list[BuiltFile], index: Path, duration_s: float) -> None:
         f"{duration_s:.1f} s, {duration_s / len(files) * 1e3:.1f} ms a file; {escape(str(index))} lists them",
         highlight=False,
     )
-    next_steps(f"lab measure {quote(str(index.parent))}   measures them", beside_data=True)
+    next_steps(f"{as_typed('lab', 'measure', index.parent)}   # measures them", beside_data=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -12,7 +11,7 @@ from rich.markup import escape
 from predictor.card import figure, percent
 from predictor.report import PAPERS_FOREST
 from predictor.two_stage import FLOPS_COLUMN
-from search.commands.terminal import new_table, next_steps, stdout_console
+from search.commands.terminal import as_typed, new_table, next_steps, stdout_console
 from search.networks.features import GRAPH_COUNTS
 
 if TYPE_CHECKING:
@@ -195,9 +194,9 @@ def _sessions(report: FitReport) -> list[str]:
 def _next(console: Console, report: FitReport, folder: Path, onnx_difference: float | None, db: str | None) -> None:
     onnx = "" if onnx_difference is None else f" model.onnx differs by {onnx_difference:.1e} at most."
     console.print(f"Written to {escape(str(folder))}: card.md says it all, with pictures.{onnx}", highlight=False)
-    option = "" if str(folder) == "energy-model" else f" --model {quote(str(folder))}"
-    steps = [f"lab predict {'table2' if db is not None else 'TABLE.csv'}{option}   what a network will cost"]
+    predicted = as_typed("lab", "predict", "table2" if db is not None else "TABLE.csv", model=folder)
+    steps = [f"{predicted}   # what a network will cost"]
     if db is not None and not report.plan.budget:
-        where = "" if db == "lab.db" else f" --db {quote(db)}"
-        steps.append(f"lab suggest-next{where} --n 100 --out next.txt   which networks to measure next")
+        suggested = as_typed("lab", "suggest-next", db=db, n=100, out="next.txt")
+        steps.append(f"{suggested}   # what to measure next")
     next_steps(*steps)

@@ -26,7 +26,10 @@ def init(
     ] = None,
     phone_serial: Annotated[str | None, typer.Option("--phone-serial", help="Which phone.")] = None,
 ) -> None:
-    """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses."""
+    """Looks for a meter and a phone and writes the bench profile that `lab measure` then uses.
+
+    Exit codes: 0 written; 2 several were found, or a profile is there already; 3 no meter was found.
+    """
     from hardware.discovery import real_discovery
     from lab.profile.profile import profiles_folder
     from lab.profile.setup import SetupRequest, set_up_bench
@@ -36,5 +39,5 @@ def init(
     for note in written.notes:
         typer.echo(note, err=True)
     typer.echo(f"{written.meter.shown}, phone {written.phone or 'not named'}, lock {lock.value}", err=True)
-    next_steps("lab doctor   tries everything", "lab measure --n 20", beside_data=True)
+    next_steps("lab doctor   # tries everything", "lab measure --n 20", beside_data=True)
     typer.echo(str(written.path))

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from db.kinds import CampaignSource
@@ -24,7 +23,7 @@ from lab.campaign.tasks import noise_estimate, visits_needed
 from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
 from predictor.table import MIN_ARCHITECTURES
-from search.commands.terminal import next_steps, remark, stdout_console
+from search.commands.terminal import as_typed, next_steps, remark, stdout_console
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -166,22 +165,23 @@ def final_report(
         }
         sys.stdout.write(json.dumps(summary) + "\n")
         return n_failed
-    _print_rows(database, campaign, n_rows)
+    last = _print_rows(database, campaign, n_rows)
     for line in without_result_lines(missing, db):
         sys.stdout.write(f"{harmless(line)}\n")
-    _print_summary(campaign, now, noise, db, n_wide)
+    _print_summary(campaign, now, noise, db, n_wide, last)
     return n_failed
 
 
-def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
+def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> ResultRow | None:
+    """Print the table of the last visits; returns the last."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     last = deque(result_rows(database, campaign.name), maxlen=n_rows)
     if not last:
-        return
+        return None
     mark = "SIMULATED bench: " if campaign.simulated else ""
-    title = f"{mark}last {len(last)} visits of campaign {campaign.name}"
+    title = f"{mark}last {len(last)} {'visit' if len(last) == 1 else 'visits'} of campaign {campaign.name}"
     table = Table(title=marked_up(title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in ("visit", "model", "MFLOPs", "kB", "ms", "W", "mJ", "± 95%", "verdict"):
         table.add_column(heading, justify="left" if heading in ("model", "verdict") else "right", no_wrap=True)
@@ -192,6 +192,7 @@ def _print_rows(database: Database, campaign: CampaignRow, n_rows: int) -> None:
         "ms and mJ are of one inference at the locked clock, W is the mean power while it runs, ± the 95% interval of "
         "the visit; kB is the file's size. Accepted: it passed every quality gate."
     )
+    return last[-1]
 
 
 def _cells(row: ResultRow) -> list[str]:
@@ -215,7 +216,9 @@ def _short(name: str) -> str:
     return stem if len(stem) <= _LONGEST_NAME else f"..{stem[2 - _LONGEST_NAME :]}"
 
 
-def _print_summary(campaign: CampaignRow, now: Progress, noise: VisitNoise, db: str, n_wide: int) -> None:
+def _print_summary(
+    campaign: CampaignRow, now: Progress, noise: VisitNoise, db: str, n_wide: int, last: ResultRow | None
+) -> None:
     visits = ", ".join(f"{count} {outcome}" for outcome, count in sorted(now.n_visits.items()))
     done, total = now.n_tasks.get("done", 0), sum(now.n_tasks.values())
     share = now.useful_s / now.bench_s if now.bench_s else 0.0
@@ -229,13 +232,15 @@ def _print_summary(campaign: CampaignRow, now: Progress, noise: VisitNoise, db: 
         remark(_apart(noise))
     if n_wide:
         remark(f"{n_wide} models have a wider interval than asked for: their visits are used up.")
-    option = "" if db == "lab.db" else f" --db {quote(db)}"
+    exported = as_typed("lab", "export", out="rows.csv", db=db)
     if done < total:
-        next_steps(f"lab status{option}")
+        next_steps(as_typed("lab", "status", db=db))
     elif not own and done >= MIN_ARCHITECTURES:
-        next_steps(f"lab fit-rf{option}   learns energy from these rows", f"lab export{option} --out rows.csv")
+        next_steps(f"{as_typed('lab', 'fit-rf', db=db)}   # learns energy from these rows", exported)
+    elif last is not None:
+        next_steps(f"{as_typed('lab', 'show', last.model_sha256[:12], db=db)}   # all about the last", exported)
     else:
-        next_steps(f"lab show MODEL{option}   all about one", f"lab export{option} --out rows.csv")
+        next_steps(exported)
 
 
 def _apart(noise: VisitNoise) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.commands.fit_rf import DEFAULT_FOLDER
-from search.commands.terminal import next_steps, remark, stdout_console
+from search.commands.terminal import as_typed, next_steps, remark, stdout_console
 
 if TYPE_CHECKING:
     from lab.prediction.request import PredictionRequest
@@ -57,7 +57,7 @@ def predict(
 
         typer.echo(json.dumps(_plain(saved, prediction, rows)))
         return
-    _print(saved, request, prediction)
+    _print(saved, request, prediction, model)
     if out is not None:
         typer.echo(f"All {len(rows):,} written to {out}", err=True)
 
@@ -108,7 +108,7 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", "Choose another place with --out.") from error
 
 
-def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction) -> None:
+def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Prediction, folder: Path) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -147,7 +147,8 @@ def _print(saved: SavedPredictor, request: PredictionRequest, prediction: Predic
         wider = f"the interval is {predictor.band.outside_factor:.2g} times as wide there"
         remark(f"! {rows} lie beyond what was measured: extrapolated; {wider}.")
     if request.kind == "architecture":
-        next_steps("search run --trials 20   searches for accurate networks that cost little")
+        typed = as_typed("search", "run", trials=20, space=request.space, predictor=folder)
+        next_steps(f"{typed}   # finds accurate networks that cost little")
 
 
 def _short(name: str) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import next_steps
+from search.commands.terminal import as_typed, next_steps
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -97,5 +96,5 @@ def _report(database: Database, version: int, done: list[WindowReanalysis], as_j
         typer.echo(f"  {line}")
     for window in problems:
         typer.echo(f"window {window.window_id} of campaign {window.campaign}: {window.problem}", err=True)
-    option = "" if database.shown == "lab.db" else f" --db {quote(database.shown)}"
-    next_steps(f"lab export{option} --analysis-version {version} --out rows.csv   without it: the newest of each visit")
+    typed = as_typed("lab", "export", analysis_version=version, out="rows.csv", db=database.shown)
+    next_steps(f"{typed}   # without a version: the newest of each visit")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.commands.terminal import next_steps, print_heading, stdout_console
+from search.commands.terminal import as_typed, next_steps, print_heading, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,8 +109,7 @@ def _print_model(console: Console, db: Database, model: ModelDetail) -> None:
         )
     console.print(table)
     last = next((one for one in reversed(visits) if one.reason), visits[-1])
-    option = "" if db.shown == "lab.db" else f" --db {quote(db.shown)}"
-    next_steps(f"lab show {last.visit_id}{option}   one visit: its gates, and the tool's own words")
+    next_steps(f"{as_typed('lab', 'show', last.visit_id, db=db.shown)}   # one visit: gates, the tool's words")
 
 
 def _mean(visits: list[VisitDetail]) -> str:

@@ -131,7 +131,9 @@ def _figures_table(campaign: CampaignStatus) -> Table:
     table.add_row(
         "noise between visits", known if noise.degrees_of_freedom else "not known yet: no model has two visits"
     )
-    table.add_row("left", f"{campaign.n_left:,} to measure, {_forecast(campaign.left_s)}" if campaign.n_left else "nothing")
+    table.add_row(
+        "left", f"{campaign.n_left:,} to measure, {_forecast(campaign.left_s)}" if campaign.n_left else "nothing"
+    )
     return table
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
 
-from search.commands.terminal import next_steps, say
+from search.commands.terminal import as_typed, next_steps, say
 
 
 def suggest_next(
@@ -53,10 +52,8 @@ def suggest_next(
     else:
         _write(out, lines)
     learnt = {True: " from SIMULATED measurements", False: " from measurements", None: ""}[suggested.simulated]
-    place = out or "LIST.txt"
-    option = "" if db == "lab.db" else f" --db {quote(db)}"
     say(f"{n:,} architectures by {suggested.method}{learnt}; {suggested.n_known:,} are measured or planned already")
-    next_steps(f"lab measure --architectures {quote(str(place))}{option}", beside_data=True)
+    next_steps(as_typed("lab", "measure", "--architectures", out or "LIST.txt", db=db), beside_data=True)
 
 
 def _write(out: Path, text: str) -> None:

@@ -137,7 +137,7 @@ def _no_meter(
     return NothingPluggedIn(
         "\n".join(lines),
         "Plug the meter in and switch it on; name an LVPM's port with `--meter-serial /dev/ttyACM0`. "
-        "Without hardware, `lab measure --n 20` uses the simulated bench.",
+        "Without hardware: `lab measure --n 20 --bench simulated`.",
     )
 
 

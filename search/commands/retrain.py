@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.commands.exits import INTERRUPTED
 from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, Recording, Sounds, under_old_name
-from search.commands.terminal import new_table, next_steps, print_table, say
+from search.commands.terminal import as_typed, new_table, next_steps, print_table, say
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -79,7 +78,7 @@ def retrain(
             say("Stopped; what was finished is kept, and the same command goes on.")
             raise typer.Exit(INTERRUPTED) from None
         if out is not None:
-            _hand_out(retrainer, chosen, out)
+            _hand_out(retrainer, chosen, out, db)
         if export is not None:
             _export(retrainer, chosen, export)
         _print_comparison(database, predictor)
@@ -116,7 +115,7 @@ def _chosen(db: Database, names: list[str], study: str | None, top: int, baselin
     return list({network.text: network for network in chosen}.values())
 
 
-def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
+def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path, db: str) -> None:
     """Writes the file of the first repeat of each network."""
     from search.studies.files import copy_file
 
@@ -124,8 +123,11 @@ def _hand_out(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> 
     for network in networks:
         name = _short_name(network.text, network.architecture_hash)
         copy_file(retrainer.files_dir / files[network.text], out / f"{name}.tflite")
-    say(f"{len(networks)} files are written to {out}.")
-    next_steps(f"lab measure {quote(str(out))}   their energies on the bench", "search compare   all in one table")
+    say(f"{len(networks)} {'file is' if len(networks) == 1 else 'files are'} written to {out}.")
+    next_steps(
+        f"{as_typed('lab', 'measure', out, db=db)}   # energy on the bench",
+        f"{as_typed('search', 'compare', db=db)}   # all in one table",
+    )
 
 
 def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> None:
@@ -141,7 +143,7 @@ def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> No
         tflite = read_file(retrainer.files_dir / files[network.text])
         write_described(tflite, graph, retrainer.data.description, path, say)
         say(f"{path} is written.")
-        next_steps(f"python {quote(str(out / PROGRAM))} {quote(str(path))} SOUND.wav   what a recording is")
+        next_steps(f"{as_typed('python', out / PROGRAM, path, 'SOUND.wav')}   # what a recording is")
 
 
 def _print_comparison(db: Database, predictor: Path) -> None:
@@ -169,8 +171,10 @@ def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:
     from search.studies.comparison import spread_percent
 
     title = f"As Table 1 of Speckhard et al. (2023), whose figures stand below ours.\n{marks}"
-    headers = ("network", "test, %", "of", "pred. mJ", "bench mJ", "ms", "kB", "MFLOPs", "k params")
+    headers = ("network", "test, %", "of", "pred.\nmJ", "bench\nmJ", "ms", "kB", "MFLOPs", "k\nparams")
     table = new_table(title, headers, ("network",))
+    # The longest name and the largest figures stand unbroken in 80 columns.
+    table.padding, table.pad_edge = (0, 0, 0, 0), False
     for each in compared:
         predicted = "" if each.predicted_mj is None else f"{each.predicted_mj:.2f}"
         energy, latency = "", ""

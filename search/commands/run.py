@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ from search.commands.options import (
     Workers,
     under_old_name,
 )
-from search.commands.terminal import next_steps, say
+from search.commands.terminal import as_typed, next_steps, say
 from search.worker_processes import Companions, hear_interrupts, is_companion
 
 if TYPE_CHECKING:
@@ -146,10 +145,11 @@ def init(
     with start_study(request, say) as handle:
         queue(handle.study, handle.url, queued)
         typer.echo(f"study {study} stands at {handle.shown_url}")
-        options = {"--study": study, "--storage": handle.shown_url, "--predictor": predictor, "--db": db}
-        options |= {"--surrogate": surrogate, "--audioset": audioset, "--sounds": sounds, "--recording": recording}
-        told = " ".join(f"{name} {quote(str(value))}" for name, value in options.items() if value is not None)
-        next_steps(f"search worker {told}   on as many machines as you like")
+        typed = as_typed(
+            "search", "worker", "--study", study, storage=handle.shown_url, predictor=predictor, db=db,
+            surrogate=surrogate, audioset=audioset, sounds=sounds, recording=recording,
+        )  # fmt: skip
+        next_steps(f"{typed}   # on as many machines as you like")
 
 
 def worker(
@@ -193,7 +193,7 @@ def _train(handle: StudyHandle, n_trials: int, hours: float | None) -> bool:
 def _report(handle: StudyHandle, interrupted: bool) -> None:
     """Prints the best, and what is left to do."""
     from db.studies import best_trials
-    from search.commands.studies import print_best, study_options
+    from search.commands.studies import print_best
     from search.studies.ownership import under_way
     from search.studies.storage import storage_troubles
 
@@ -203,9 +203,9 @@ def _report(handle: StudyHandle, interrupted: bool) -> None:
     best = best_trials(handle.db, handle.row.study_id, 1)
     if n_elsewhere:
         say(f"trials that other workers are at, or died at: {n_elsewhere}; the same command takes up what was left")
-    option = study_options(handle.row, handle.db.shown)
     if best:
-        next_steps(f"search show {best[0].number + 1}{option}   the best: blocks, accuracies, energy, size")
+        typed = as_typed("search", "show", best[0].number + 1, study=handle.row.name, db=handle.db.shown)
+        next_steps(f"{typed}   # the best, block by block")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

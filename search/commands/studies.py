@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search.commands.options import Data
-from search.commands.terminal import new_table, next_steps, print_table, remark, say
+from search.commands.terminal import as_typed, new_table, next_steps, print_table, remark, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +46,7 @@ def best(
         trials = list_trials(database, row.study_id)
         if plot is not None:
             draw_front(row, trials, plot)
+            say(f"{plot} has the picture")
         if as_json:
             chosen = pareto_front(trials) if front else best_trials(database, row.study_id, top)
             print_json(database, row, chosen)
@@ -60,7 +60,8 @@ def best(
             print_best(database, row, top)
         known = best_trials(database, row.study_id, 1)
         if known and not as_json:
-            next_steps(f"search show {known[0].number + 1}{study_options(row, db)}   one network, block by block")
+            typed = as_typed("search", "show", known[0].number + 1, study=row.name, db=db)
+            next_steps(f"{typed}   # one network, block by block")
 
 
 def dashboard(
@@ -100,7 +101,8 @@ def show(number: Number, study: Name = "search", db: Db = "lab.db", as_json: AsJ
     for name, text in [*_facts(trial), ("measured", measured)]:
         typer.echo(f"{name:<8} {text}")
     if trial.model is not None and not row.surrogate:
-        next_steps(f"search export {number} --out mine.tflite{study_options(row, db)}   the file, and how it is run")
+        typed = as_typed("search", "export", number, out="mine.tflite", study=row.name, db=db)
+        next_steps(f"{typed}   # the file, and how it is run")
 
 
 def export(
@@ -128,9 +130,10 @@ def export(
     with open_database(db, create=False) as database:
         row, trial = _found(database, study, number)
         card = export_trial(database, row, trial, out, keras, DataRequest(audioset), say)
-    typed = f"python {quote(str(out.with_name(PROGRAM)))} {quote(str(out))} SOUND.wav"
+    typed = as_typed("python", out.with_name(PROGRAM), out, "SOUND.wav")
     say(f"{out} is written, with {card.name} (what it is) and {PROGRAM} (which runs it).")
-    next_steps(f"lab measure {quote(str(out))}   its energy on the bench", f"{typed}   what a recording is")
+    measured = as_typed("lab", "measure", out, db=db)
+    next_steps(f"{measured}   # energy on the bench", f"{typed}   # what a recording is")
 
 
 def print_json(db: Database, study: StudyRow, trials: list[TrialSpec]) -> None:
@@ -203,12 +206,6 @@ def _explained(study: StudyRow) -> str:
     )
 
 
-def study_options(study: StudyRow, db: str) -> str:
-    """The options that name a study, where they are not the defaults."""
-    name = f" --study {quote(study.name)}" if study.name != "search" else ""
-    return name + (f" --db {quote(db)}" if db != "lab.db" else "")
-
-
 def _best_table(db: Database, study: StudyRow, trials: list[TrialSpec], title: str) -> Table:
     from db.details import measured_energies
     from search.networks.architecture import parse
@@ -257,7 +254,8 @@ def _measured(db: Database, study: StudyRow, trial: TrialSpec) -> str:
 
     known = measured_energies(db, [trial.model.sha256]) if trial.model else {}
     if trial.model is None or trial.model.sha256 not in known:
-        return f"not yet: lab measure --study {quote(study.name)} measures the best of the study"
+        typed = as_typed("lab", "measure", "--study", study.name, db=db.shown)
+        return f"not yet: {typed} measures the best of the study"
     found = known[trial.model.sha256]
     mark = ", SIMULATED bench" if found.simulated else ""
     return f"{found.energy_mj:.4g} mJ, mean of {found.n_visits} visit{'s' if found.n_visits > 1 else ''}{mark}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 _WIDEST = 200
 _HEADING_WIDTH = 80
 _NEXT = "Next: "
+
+_TAKEN_WITHOUT: dict[str, object] = {
+    "db": "lab.db",
+    "study": "search",
+    "space": "audio2d",
+    "predictor": Path("energy-model"),
+    "model": Path("energy-model"),
+}
+"""What a command takes for an option that is not given."""
 
 
 def new_table(title: str, headers: tuple[str, ...], left: tuple[str, ...] = ()) -> Table:
@@ -56,6 +67,19 @@ def print_heading(console: Console, markup: str) -> None:
     console.print(Rule(markup, align="left"), width=min(console.width, _HEADING_WIDTH))
 
 
+def as_typed(*words: object, **options: object) -> str:
+    """A command that can be typed as it is printed: what a shell would take apart is quoted.
+
+    Args:
+        options: `db` as --db; left out where it is what the command takes without.
+    """
+    parts = [str(word) for word in words]
+    for name, value in options.items():
+        if value is not None and value != _TAKEN_WITHOUT.get(name):
+            parts += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(parts)
+
+
 def say(text: str) -> None:
     """Lines on stderr, at once; in a terminal, broken between words."""
     sys.stderr.write(f"{_in_width(text, sys.stderr)}\n")
@@ -71,7 +95,7 @@ def next_steps(*steps: str, beside_data: bool = False) -> None:
     """What to type next: commands are never broken, so that they can be copied.
 
     Args:
-        steps: a command each; what it does may follow, after three spaces.
+        steps: a command each, by `as_typed`; what it does may follow, as a shell's comment.
         beside_data: whether stdout is for programs; then it goes to stderr.
     """
     stream = sys.stderr if beside_data else sys.stdout

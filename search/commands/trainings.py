@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.terminal import new_table, next_steps, print_table, say
+from search.commands.terminal import as_typed, new_table, next_steps, print_table, say
 
 if TYPE_CHECKING:
     from search.surrogate.accuracy import SeedVariance
@@ -50,7 +49,18 @@ def trainings(
     _print_quality(everything)
     if out is not None:
         say(f"{len(everything.rows)} trainings are written to {out}.")
-        next_steps(f"search run --study fast --surrogate {quote(str(out))}   searches without training")
+        _say_next(everything, out, db)
+
+
+def _say_next(everything: Trainings, out: Path, db: str) -> None:
+    """A study of its own: one whose networks were trained takes no surrogate."""
+    from search.surrogate.accuracy import FEWEST
+
+    if everything.n_architectures < FEWEST:
+        return
+    study = f"surrogate-{len(everything.rows)}"
+    typed = as_typed("search", "run", study=study, surrogate=out, space=everything.space, db=db)
+    next_steps(f"{typed}   # searches without training")
 
 
 def _print_quality(everything: Trainings) -> None:

@@ -43,11 +43,12 @@ def serve_dashboard(url: str, port: int, say_address: Callable[[str], None]) -> 
                 f"port {port} cannot be served: {error.strerror}", "give another one: --port"
             ) from error
         with server:
-            say_address(f"http://{HOST}:{server.server_port}")
             # In a thread of its own: a Ctrl-C in the middle of an answer would be taken for an error of that answer.
             thread = Thread(target=server.serve_forever, daemon=True)
             thread.start()
             try:
+                # A user who is told that Ctrl-C ends it may press it at once.
+                say_address(f"http://{HOST}:{server.server_port}")
                 thread.join()
             except KeyboardInterrupt:
                 server.shutdown()
