@@ -13,7 +13,9 @@ PAGE = "docs/how-to/own-sounds.md"
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("in_terminal", [True, False], ids=["terminal", "piped"])
+@pytest.mark.parametrize(
+    "in_terminal", [pytest.param(True, id="terminal"), pytest.param(False, id="piped", marks=pytest.mark.slow)]
+)
 def test_own_sounds_go_from_a_folder_of_clips_to_a_class_for_a_file(in_terminal: bool, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     walk = Walk.begun(tmp_path, in_terminal)

@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 from walk import Walk, commands_of
 
-PAGES = ("docs/tutorial/first-hour.md", "docs/how-to/own-models.md")
-NEEDS_TRAINING = ("docs/tutorial/first-hour.md",)
+FIRST_HOUR, OWN_MODELS = "docs/tutorial/first-hour.md", "docs/how-to/own-models.md"
+# Page, whether in a terminal (else piped). Training twice takes long.
+PAGES = (
+    pytest.param(FIRST_HOUR, True, id="first-hour-terminal"),
+    pytest.param(FIRST_HOUR, False, id="first-hour-piped", marks=pytest.mark.slow),
+    pytest.param(OWN_MODELS, True, id="own-models-terminal"),
+    pytest.param(OWN_MODELS, False, id="own-models-piped"),
+)
+NEEDS_TRAINING = (FIRST_HOUR,)
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("in_terminal", [True, False], ids=["terminal", "piped"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("page", "in_terminal"), PAGES)
 def test_every_command_of_a_page_ends_well(page: str, in_terminal: bool, tmp_path: Path) -> None:
     if page in NEEDS_TRAINING:
         pytest.importorskip("tensorflow")
@@ -26,4 +32,4 @@ def test_every_command_of_a_page_ends_well(page: str, in_terminal: bool, tmp_pat
 
 def test_a_page_that_no_longer_tells_what_a_test_replaces_is_noticed() -> None:
     with pytest.raises(AssertionError, match="`--n 51` any more"):
-        commands_of("docs/tutorial/first-hour.md", {"--n 51": "--n 5"})
+        commands_of(FIRST_HOUR, {"--n 51": "--n 5"})

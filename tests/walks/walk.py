@@ -38,9 +38,9 @@ def replaced(commands: list[str], instead: Mapping[str, str], where: str) -> lis
     typed = list(commands)
     for old, new in instead.items():
         # `--n 20` is no part of `--n 200`.
-        part = re.compile(re.escape(old) + r"(?!\d)")
+        part = re.compile(re.escape(old) + (r"(?!\d)" if old[-1].isdigit() else ""))
         assert any(part.search(command) for command in commands), f"{where} does not tell to type `{old}` any more"
-        typed = [part.sub(lambda _, new=new: new, command) for command in typed]  # type: ignore[misc]
+        typed = [part.sub(lambda _, new=new: new, command) for command in typed]
     return typed
 
 
