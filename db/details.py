@@ -189,21 +189,25 @@ def incidents_in(db: Database, window_id: int) -> list[tuple[str, str]]:
 def measured_energies(db: Database, sha256s: Sequence[str]) -> dict[str, MeasuredEnergy]:
     """The mean measured energy of model files, by SHA-256; those without a trusted visit are left out.
 
+    Visits of the same file with a description, as `search export` writes it, count too: it holds the same network.
     Where a file was measured on a real bench and on a simulated one, the real one counts.
     """
+    network = func.coalesce(ModelFileTable.network_sha256, ModelFileTable.sha256)
     statement = (
         select(
-            VisitTable.model_sha256,
+            network,
             BenchSessionTable.simulated,
             func.avg(EnergyTable.energy_mj),
             func.count(),
         )
+        .select_from(VisitTable)
         .join(EnergyTable, EnergyTable.visit_id == VisitTable.id)
         .join(WindowTable, WindowTable.id == VisitTable.window_id)
         .join(BenchSessionTable, BenchSessionTable.id == WindowTable.session_id)
-        .where(VisitTable.model_sha256.in_(list(sha256s)), VisitTable.outcome.in_(TRUSTED_OUTCOMES))
+        .join(ModelFileTable, ModelFileTable.sha256 == VisitTable.model_sha256)
+        .where(network.in_(list(sha256s)), VisitTable.outcome.in_(TRUSTED_OUTCOMES))
         .where(WindowTable.state == "done", newest_energy())
-        .group_by(VisitTable.model_sha256, BenchSessionTable.simulated)
+        .group_by(network, BenchSessionTable.simulated)
         .order_by(BenchSessionTable.simulated.desc())
     )
     with db.read() as tx:
