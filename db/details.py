@@ -119,11 +119,16 @@ class MeasuredEnergy:
 
 
 def models_like(db: Database, text: str) -> list[ModelDetail]:
-    """Model files of a name, of an architecture's text, or whose SHA-256 (or the architecture's) begins so."""
-    wanted = [ModelFileTable.name == text, ArchitectureTable.text == text]
-    wanted += [ModelFileTable.name.endswith(f"/{text}", autoescape=True)]
-    if len(text) >= _SHORTEST_HASH and all(digit in "0123456789abcdef" for digit in text):
-        wanted += [ModelFileTable.sha256.startswith(text), ArchitectureTable.hash.startswith(text)]
+    """Model files of a name, of an architecture's text, or whose SHA-256 (or the architecture's) begins so.
+
+    A name may lack the folder before it and the suffix, as tables print it.
+    """
+    names = (text, f"{text}.tflite") if text else ()
+    wanted = [ArchitectureTable.text == text, ModelFileTable.name.in_(names)]
+    wanted += [ModelFileTable.name.endswith(f"/{name}", autoescape=True) for name in names]
+    digits = text.lower()
+    if len(text) >= _SHORTEST_HASH and all(digit in "0123456789abcdef" for digit in digits):
+        wanted += [ModelFileTable.sha256.startswith(digits), ArchitectureTable.hash.startswith(digits)]
     with db.read() as tx:
         return [ModelDetail(**row._mapping) for row in tx.execute(_models().where(or_(*wanted)))]
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from db.shown_text import is_text, printable
 from search.audio.clip_files import ClipFile, UnusableFile
-from search.audio.clip_reading import Report, check_unusable, printable, read_clips, write_unusable
+from search.audio.clip_reading import Report, check_unusable, read_clips, write_unusable
 from search.audio.examples import SoundData, standardised
 from search.audio.feature_cache import FeatureCache, StoredClip
 from search.audio.identity import ClipSource, sha256_of_clips
@@ -170,7 +171,7 @@ def _listed(folder: Path) -> tuple[list[_Listed], tuple[str, ...]]:
     if not found:
         raise DataMissing(f"{printable(folder)} has no folders with clips", _LAYOUT)
     for name in class_names:
-        if printable(name) != name:
+        if not is_text(name):
             raise DataBroken(f"the folder {printable(name)} has a name that is no text", "rename it")
     return found, class_names
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from db.shown_text import harmless, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -53,9 +55,23 @@ def print_heading(console: Console, markup: str) -> None:
     console.print(Rule(markup, align="left"), width=min(console.width, _HEADING_WIDTH))
 
 
+def marked_up(text: str) -> str:
+    """A text of others for a rich table, in which square brackets are brackets and no markup."""
+    from rich.markup import escape
+
+    return escape(harmless(text))
+
+
+def named(name: str) -> str:
+    """The same of a name, which stays on one line."""
+    from rich.markup import escape
+
+    return escape(printable(name))
+
+
 def say(text: str) -> None:
     """A line on stderr, at once."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{harmless(text)}\n")
     sys.stderr.flush()
 
 

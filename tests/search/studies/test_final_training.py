@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -124,6 +125,15 @@ def test_they_are_compared_with_spread_counts_and_the_paper(
     assert "TCResNet8-1.0" in printed
     assert re.search(r"MobileNetV2 +70\.30 ± 0\.40", printed)
     assert "SYNTHETIC noise" in printed
+    monkeypatch.setattr("sys.argv", ["search", "compare", "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["data"], plain["synthetic"]) == ("SYNTHETIC noise", True)
+    assert [each["baseline"] for each in plain["networks"]] == [False, True]
+    assert plain["networks"][1]["test_accuracies"] == list(baseline.test_accuracies)
+    assert plain["networks"][0]["text"] == TABLE_2.text
 
 
 def test_nothing_to_retrain_is_said(
