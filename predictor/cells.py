@@ -109,17 +109,25 @@ class Column:
         return any(_is_comma(cell) and not _is_point(cell) for cell in self.cells)
 
     def _check_commas(self) -> None:
+        # A column that has both signs cannot say what a cell like 1.234 is.
+        both = self._has_comma and any(_is_point(cell) and not _is_comma(cell) and "." in cell for cell in self.cells)
+        unclear = (cell for cell in self.cells if both and _is_point(cell) and _is_comma(cell) and not cell.isdecimal())
+        if (cell := next(unclear, None)) is not None:
+            self._refuse(cell)
         said = [cell for cell in self.cells if "," in cell]
         if not said or self._has_comma or any(_is_point(cell) and not _is_comma(cell) for cell in said):
             return
         cell = next((cell for cell in said if _is_comma(cell)), None)
         if cell is not None:
-            line = self.lines[self.cells.index(cell)]
-            raise BadTable(
-                f"column {self.name}: {cell!r} in {self.where} {line} could be "
-                f"{float(cell.replace(',', '.')):g} or {float(cell.replace(',', '')):g}",
-                "write numbers with a point and without groups of thousands",
-            )
+            self._refuse(cell)
+
+    def _refuse(self, cell: str) -> None:
+        line = self.lines[self.cells.index(cell)]
+        raise BadTable(
+            f"column {self.name}: {cell!r} in {self.where} {line} could be "
+            f"{_number(cell, comma=True):.10g} or {_number(cell, comma=False):.10g}",
+            "write numbers with a point and without groups of thousands",
+        )
 
 
 def _number(cell: str, *, comma: bool) -> float | None:
@@ -133,7 +141,9 @@ def _number(cell: str, *, comma: bool) -> float | None:
         text = re.sub(r"[,'’_ ]", "", text)
     else:
         return None
-    return float(text)
+    value = float(text)
+    # What is written with digits and is larger than any number is a slip of the pen.
+    return None if math.isinf(value) else value
 
 
 def _plain(cell: str) -> str:
