@@ -119,11 +119,16 @@ class MeasuredEnergy:
 
 
 def models_like(db: Database, text: str) -> list[ModelDetail]:
-    """Model files of a name, of an architecture's text, or whose SHA-256 (or the architecture's) begins so."""
-    wanted = [ModelFileTable.name == text, ArchitectureTable.text == text]
-    wanted += [ModelFileTable.name.endswith(f"/{text}", autoescape=True)]
-    if len(text) >= _SHORTEST_HASH and all(digit in "0123456789abcdef" for digit in text):
-        wanted += [ModelFileTable.sha256.startswith(text), ArchitectureTable.hash.startswith(text)]
+    """Model files of a name, of an architecture's text, or whose SHA-256 (or the architecture's) begins so.
+
+    A name may lack the folder before it and the suffix, as tables print it.
+    """
+    names = (text, f"{text}.tflite") if text else ()
+    wanted = [ArchitectureTable.text == text, ModelFileTable.name.in_(names)]
+    wanted += [ModelFileTable.name.endswith(f"/{name}", autoescape=True) for name in names]
+    digits = text.lower()
+    if len(text) >= _SHORTEST_HASH and all(digit in "0123456789abcdef" for digit in digits):
+        wanted += [ModelFileTable.sha256.startswith(digits), ArchitectureTable.hash.startswith(digits)]
     with db.read() as tx:
         return [ModelDetail(**row._mapping) for row in tx.execute(_models().where(or_(*wanted)))]
 
@@ -189,21 +194,25 @@ def incidents_in(db: Database, window_id: int) -> list[tuple[str, str]]:
 def measured_energies(db: Database, sha256s: Sequence[str]) -> dict[str, MeasuredEnergy]:
     """The mean measured energy of model files, by SHA-256; those without a trusted visit are left out.
 
+    Visits of the same file with a description, as `search export` writes it, count too: it holds the same network.
     Where a file was measured on a real bench and on a simulated one, the real one counts.
     """
+    network = func.coalesce(ModelFileTable.network_sha256, ModelFileTable.sha256)
     statement = (
         select(
-            VisitTable.model_sha256,
+            network,
             BenchSessionTable.simulated,
             func.avg(EnergyTable.energy_mj),
             func.count(),
         )
+        .select_from(VisitTable)
         .join(EnergyTable, EnergyTable.visit_id == VisitTable.id)
         .join(WindowTable, WindowTable.id == VisitTable.window_id)
         .join(BenchSessionTable, BenchSessionTable.id == WindowTable.session_id)
-        .where(VisitTable.model_sha256.in_(list(sha256s)), VisitTable.outcome.in_(TRUSTED_OUTCOMES))
+        .join(ModelFileTable, ModelFileTable.sha256 == VisitTable.model_sha256)
+        .where(network.in_(list(sha256s)), VisitTable.outcome.in_(TRUSTED_OUTCOMES))
         .where(WindowTable.state == "done", newest_energy())
-        .group_by(VisitTable.model_sha256, BenchSessionTable.simulated)
+        .group_by(network, BenchSessionTable.simulated)
         .order_by(BenchSessionTable.simulated.desc())
     )
     with db.read() as tx:

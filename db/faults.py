@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from sqlalchemy import exc
 from sqlalchemy.orm.exc import StaleDataError
 
-from db.errors import DatabaseLocked, DbError, DiskFull, ForeignFile, RecordRefused, Unreachable
+from db.errors import DatabaseLocked, DbError, DiskFull, ForeignFile, NamedWrongly, RecordRefused, Unreachable
+from db.shown_text import printable
 
 LOCKED_HINT = "another process is writing to it: wait for it or stop it, then try again"
 FULL_HINT = "free some space or move the database, then start again: it goes on where it was"
@@ -42,11 +43,19 @@ def translated(shown: str) -> Iterator[None]:
     except sqlite3.Error as error:
         # Of a connection that is used without SQLAlchemy.
         raise _of_sqlite(error, shown) from error
+    except UnicodeEncodeError as error:
+        raise no_text(error) from error
     except (exc.StatementError, StaleDataError, OverflowError) as error:
         raise RecordRefused(f"{shown}: cannot be stored: {error}", REFUSED_HINT) from error
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
         hint = "give a path, or an SQLAlchemy URL whose driver is installed"
         raise Unreachable(f"{shown}: not a database address: {error}", hint) from error
+
+
+def no_text(error: UnicodeEncodeError) -> NamedWrongly:
+    """What a database says of a name with bytes that are no letters: only a user can have typed it."""
+    hint = "give a name of letters and digits; where it is a file's name, rename the file"
+    return NamedWrongly(f"'{printable(error.object)}' is no text", hint)
 
 
 def _of_driver(error: exc.DBAPIError, shown: str) -> DbError:

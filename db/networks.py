@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from db.database import in_batches
+from db.database import Database, in_batches
 from db.rows import ArchitectureSpec, ModelSpec, fields_of
 from db.schema import ArchitectureTable, ModelFileTable
 
@@ -44,7 +44,21 @@ def store_models(tx: Session, models: Sequence[tuple[ModelSpec, int | None]]) ->
     if new:
         tx.execute(insert(ModelFileTable), new)
         ids = _model_ids(tx, by_sha256)
+    added = {each["sha256"] for each in new}
+    for key, (model, _) in by_sha256.items():
+        if model.network_sha256 is not None and key not in added:
+            # A release that did not look for it may have stored the file.
+            unknown = (ModelFileTable.sha256 == key, ModelFileTable.network_sha256.is_(None))
+            tx.execute(update(ModelFileTable).where(*unknown).values(network_sha256=model.network_sha256))
     return ids
+
+
+def described_networks(db: Database) -> dict[str, str]:
+    """By the hash of each file with a description, the hash of the file without it."""
+    columns = (ModelFileTable.sha256, ModelFileTable.network_sha256)
+    with db.read() as tx:
+        found = tx.execute(select(*columns).where(ModelFileTable.network_sha256.is_not(None)))
+        return {sha256: network for sha256, network in found if network is not None}
 
 
 def _model_ids(tx: Session, hashes: Iterable[str]) -> dict[str, int]:

@@ -67,12 +67,14 @@ class ModelSpec:
 
     Attributes:
         flops: of one inference, counted in the file's own graph; None where it was not counted, or does not tell.
+        network_sha256: of the same file without its description, for one that `search export` wrote; None for others.
     """
 
     sha256: str
     size_bytes: int
     name: str
     flops: int | None = None
+    network_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from db.kinds import (
     WindowState,
 )
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 """The migration that leads to these tables; a test holds it equal to the newest file of `migrations`."""
 
 VERSION_TABLE = "energy_lab_schema"
@@ -142,6 +142,7 @@ class ModelFileTable(Base):
     __tablename__ = "model_file"
     __table_args__ = (
         sha256_length("sha256"),
+        sha256_length("network_sha256"),
         CheckConstraint("size_bytes > 0", name="not_empty"),
         *not_negative("flops"),
     )
@@ -152,6 +153,7 @@ class ModelFileTable(Base):
     size_bytes: Mapped[Big]
     name: Mapped[Name]
     flops: Mapped[Big | None]
+    network_sha256: Mapped[Sha256 | None]
 
 
 class TaskTable(Base):

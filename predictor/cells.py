@@ -53,9 +53,11 @@ class Column:
     @cached_property
     def is_number(self) -> bool:
         """Whether most of what is written there is numbers."""
-        said = [cell for cell in self.cells if cell.lower() not in NOTHING]
-        n = sum(_number(cell, comma=self._has_comma) is not None for cell in said)
-        return 2 * n > len(said) or not said
+        n = sum(value is not None for value in self._found)
+        n_odd = sum(
+            value is None and cell.lower() not in NOTHING for cell, value in zip(self.cells, self._found, strict=True)
+        )
+        return n > n_odd or not n_odd
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:
@@ -65,7 +67,7 @@ class Column:
             BadTable: odd cells among them, or commas that could mean either.
         """
         self._check_commas()
-        found = [_number(cell, comma=self._has_comma) for cell in self.cells]
+        found = self._found
         odd = [
             f"{cell!r} in {self.where} {line}"
             for cell, line, value in zip(self.cells, self.lines, found, strict=True)
@@ -104,26 +106,41 @@ class Column:
         ]
 
     @cached_property
+    def _found(self) -> list[float | None]:
+        """(n,) the number that each cell says; None for none."""
+        return [_number(cell, comma=self._has_comma) for cell in self.cells]
+
+    @cached_property
     def _has_comma(self) -> bool:
         """Whether a comma is the decimal sign here: some cell can be read in no other way."""
-        return any(_is_comma(cell) and not _is_point(cell) for cell in self.cells)
+        return any(not _POINT.fullmatch(cell) and _is_comma(cell) and not _is_point(cell) for cell in self.cells)
 
     def _check_commas(self) -> None:
+        # A column that has both signs cannot say what a cell like 1.234 is.
+        both = self._has_comma and any(_is_point(cell) and not _is_comma(cell) and "." in cell for cell in self.cells)
+        unclear = (cell for cell in self.cells if both and _is_point(cell) and _is_comma(cell) and not cell.isdecimal())
+        if (cell := next(unclear, None)) is not None:
+            self._refuse(cell)
         said = [cell for cell in self.cells if "," in cell]
         if not said or self._has_comma or any(_is_point(cell) and not _is_comma(cell) for cell in said):
             return
         cell = next((cell for cell in said if _is_comma(cell)), None)
         if cell is not None:
-            line = self.lines[self.cells.index(cell)]
-            raise BadTable(
-                f"column {self.name}: {cell!r} in {self.where} {line} could be "
-                f"{float(cell.replace(',', '.')):g} or {float(cell.replace(',', '')):g}",
-                "write numbers with a point and without groups of thousands",
-            )
+            self._refuse(cell)
+
+    def _refuse(self, cell: str) -> None:
+        line = self.lines[self.cells.index(cell)]
+        raise BadTable(
+            f"column {self.name}: {cell!r} in {self.where} {line} could be "
+            f"{_number(cell, comma=True):.10g} or {_number(cell, comma=False):.10g}",
+            "write numbers with a point and without groups of thousands",
+        )
 
 
 def _number(cell: str, *, comma: bool) -> float | None:
     """The number that a cell says; None for none."""
+    if not comma and cell.isascii() and _POINT.fullmatch(cell):
+        return _finite(float(cell))
     text = _plain(cell)
     if (word := _WORDS.get(text.lower())) is not None:
         return word
@@ -133,7 +150,12 @@ def _number(cell: str, *, comma: bool) -> float | None:
         text = re.sub(r"[,'’_ ]", "", text)
     else:
         return None
-    return float(text)
+    return _finite(float(text))
+
+
+def _finite(value: float) -> float | None:
+    # What is written with digits and is larger than any number is a slip of the pen.
+    return None if math.isinf(value) else value
 
 
 def _plain(cell: str) -> str:

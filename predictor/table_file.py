@@ -60,8 +60,12 @@ def read_columns(path: Path) -> dict[str, Column]:
     if not path.is_file():
         raise BadTable(f"there is no file {path}", "check the path")
     names, rows, lines, where = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    # Separators at the ends of all lines make columns without a name in which nothing stands.
+    used = [place for place, name in enumerate(names) if name or any(row[place].strip() for row in rows)]
+    names, rows = [names[place] for place in used], [[row[place] for place in used] for row in rows]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BadTable(f"{path} has several columns {', '.join(twice)}", "give every column a name of its own")
+        shown = ", ".join(name or "without a name" for name in twice)
+        raise BadTable(f"{path} has several columns {shown}", "give every column a name of its own")
     if not rows:
         raise BadTable(f"{path} has no rows", "give a table with a row for each measurement")
     return {
@@ -135,11 +139,11 @@ def _decoded(content: bytes) -> str:
 
 def _separator_of(text: str) -> tuple[int, str]:
     """How many lines stand before the header, and what parts its columns."""
-    first, _, rest = text.partition("\n")
+    first, rest, *_ = [*re.split(r"\r\n|\r|\n", text, maxsplit=2), ""]
     if said := re.fullmatch(r"sep=(.)", first.strip()):
         # Excel's own note to itself.
         return 1, said[1]
-    header = re.sub(r'"[^"]*"', "", first if first.strip() else rest.partition("\n")[0])
+    header = re.sub(r'"[^"]*"', "", first if first.strip() else rest)
     return 0, max(_SEPARATORS, key=header.count)
 
 

@@ -19,8 +19,11 @@ from lab.errors import ModelsError
 from search.errors import SearchError
 from search.networks.architecture import Architecture
 from search.networks.architecture_spec import architecture_spec
+from search.networks.network import graph_of
+from search.studies.described_file import network_sha256_of
 from search.tflite.file_flops import flops_of_file
-from search.tflite.recognise import recognise
+from search.tflite.reader import read_operators
+from search.tflite.recognise import n_classes_of, recognise
 
 SUFFIX = ".tflite"
 _MARK = b"TFL3"
@@ -91,11 +94,16 @@ def model_of(path: Path) -> ReadyModel:
 
 
 def described(model: ReadyModel) -> tuple[ReadyModel, ArchitectureSpec | None]:
-    """The model with its FLOPs, where its graph tells; and the architecture of a space that it holds, if it does."""
+    """The model as its content describes it, and the architecture of a space that it holds, if it does.
+
+    Its FLOPs are counted where its graph tells; of a file that `search export` wrote, the trial's own hash is found.
+    """
     content = model.path.read_bytes()
     try:
         model = replace(model, spec=replace(model.spec, flops=flops_of_file(content)))
         network = recognise(content)
+        graph = graph_of(network, n_classes_of(read_operators(content)))
+        model = replace(model, spec=replace(model.spec, network_sha256=network_sha256_of(content, graph)))
     except SearchError:
         # No network that is known, or a file that only the phone can judge.
         return model, None

@@ -67,7 +67,7 @@ def _print(campaign: CampaignRow, checks: list[Check]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lab.commands.shown_text import marked_up
+    from search.commands.terminal import marked_up
 
     console = stdout_console()
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""

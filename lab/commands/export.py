@@ -23,8 +23,8 @@ def export(
     """Writes one row for each accepted visit: energy, latency, provenance and the architecture's parameters."""
     from db.database import open_database
     from db.queries import list_campaigns, without_result
+    from db.shown_text import harmless
     from lab.campaign.status import without_result_lines
-    from lab.commands.shown_text import harmless
     from lab.review.analysis_choice import seen_by_analysis
     from lab.review.export import export_file, export_stream
 

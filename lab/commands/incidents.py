@@ -28,9 +28,9 @@ def incidents(
 
     from db.database import open_database
     from db.queries import list_campaigns, without_result
+    from db.shown_text import harmless
     from lab.campaign.incidents import as_plain, read_incidents
     from lab.campaign.status import without_result_lines
-    from lab.commands.shown_text import harmless
 
     kind = None if kind is None else _kind_of_today(kind)
     with open_database(db, create=False) as database:
@@ -74,7 +74,7 @@ def _print(found: list[ShownIncident]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from lab.commands.shown_text import marked_up
+    from search.commands.terminal import marked_up
 
     console = stdout_console()
     for name in dict.fromkeys(one.campaign for one in found):

@@ -73,13 +73,13 @@ def measure(
     4 stopped half-way, the same command continues; 5 database unusable; 70 a defect of this program; 130 interrupted.
     """
     from db.database import open_database
+    from db.shown_text import harmless
     from hardware.tape.container import check_free
     from lab.campaign import campaign as campaigns
     from lab.campaign.progress import shown_progress
     from lab.campaign.recording import check_recordable
     from lab.campaign.request import MeasureRequest, plan_of
     from lab.commands.measure_report import check_space, dry_run_report, final_report, print_faults
-    from lab.commands.shown_text import harmless
     from lab.profile.profile import load_profile
 
     profile = load_profile(bench)

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from db.kinds import CampaignSource
 from db.queries import progress, visit_noise, without_result
 from db.results import ResultRow, result_rows
+from db.shown_text import harmless, printable
 from lab.analysis.energy import student_t_95
 from lab.campaign.precision import imprecise_tasks
 from lab.campaign.request import settled_ordinals
 from lab.campaign.status import without_result_lines
 from lab.campaign.tasks import noise_estimate, visits_needed
-from lab.commands.shown_text import harmless, marked_up
 from lab.errors import NotEnoughSpace
 from predictor.table import MIN_ARCHITECTURES
-from search.commands.terminal import as_typed, next_steps, remark, stdout_console
+from search.commands.terminal import as_typed, marked_up, named, next_steps, remark, stdout_console
 
 if TYPE_CHECKING:
     from db.database import Database
@@ -199,7 +199,7 @@ def _cells(row: ResultRow) -> list[str]:
     half_width_mj = student_t_95(row.n_segments - row.n_segments_trimmed - 1) * row.energy_se_mj
     return [
         str(row.visit_id),
-        marked_up(row.model_sha256[:8] if row.arch_hash else _short(row.model_name)),
+        named(row.model_sha256[:8] if row.arch_hash else _short(printable(row.model_name))),
         f"{row.flops / 1e6:.2f}" if row.flops is not None else "",
         f"{row.size_bytes / 1e3:.1f}",
         f"{row.latency_ms:.3g}",

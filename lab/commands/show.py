@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.commands.terminal import as_typed, next_steps, print_heading, stdout_console
+from db.shown_text import harmless, printable
+from search.commands.terminal import as_typed, marked_up, named, next_steps, print_heading, say, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from db.details import ModelDetail, VisitDetail
 
 _N_NAMES = 8
+_LONGEST_VISIT = 12
 
 
 def show(
@@ -35,25 +38,40 @@ def show(
     Exit codes: 0 shown; 2 no such model or visit; 5 database unusable.
     """
     from db.database import open_database
+    from db.details import models_like, visit_of
 
     with open_database(db, create=False) as database:
-        if what.isdecimal() and len(what) < 12:
-            _show_visit(database, int(what), json_output)
+        # Names that are no text are kept as escapes.
+        what = what.encode("utf-8", "backslashreplace").decode()
+        visit_id = int(what) if what.isdecimal() and len(what) < _LONGEST_VISIT else None
+        visit, models = None if visit_id is None else visit_of(database, visit_id), models_like(database, what)
+        if visit is not None:
+            for model in models:
+                say(f"a model is called so too: lab show {shlex.quote(printable(model.name))}")
+            _show_visit(database, visit, json_output)
+        elif models:
+            _show_models(database, models, json_output)
         else:
-            _show_models(database, what, json_output)
+            _refuse(database, what)
 
 
-def _show_models(db: Database, what: str, as_json: bool) -> None:
-    from db.details import model_names, models_like, visits_of_model
+def _refuse(db: Database, what: str) -> None:
+    from db.details import model_names
     from lab.errors import UsageError
 
-    models = models_like(db, what)
-    if not models:
-        names = ", ".join(model_names(db, _N_NAMES)) or "none"
-        raise UsageError(
-            f"{db.shown} has no model {what}.",
-            f"The newest models are {names}. `lab status --failed` lists those that were not accepted.",
-        )
+    shown = printable(what) or "without a name"
+    missing = f"visit {shown}, and no model of that name" if what.isdecimal() else f"model {shown}"
+    names = ", ".join(map(printable, model_names(db, _N_NAMES))) or "none"
+    numbered = " Visits are numbered as `lab measure` prints them." if what.isdecimal() else ""
+    raise UsageError(
+        f"{db.shown} has no {missing}.",
+        f"The newest models are {names}. `lab status --failed` lists those that were not accepted.{numbered}",
+    )
+
+
+def _show_models(db: Database, models: list[ModelDetail], as_json: bool) -> None:
+    from db.details import visits_of_model
+
     if as_json:
         import json
 
@@ -77,10 +95,9 @@ def _show_models(db: Database, what: str, as_json: bool) -> None:
 
 def _print_model(console: Console, db: Database, model: ModelDetail) -> None:
     from db.details import tasks_of_model, visits_of_model
-    from lab.commands.shown_text import harmless, marked_up
 
     visits = visits_of_model(db, model.sha256)
-    print_heading(console, marked_up(model.name))
+    print_heading(console, named(model.name))
     flops = "its graph does not tell" if model.flops is None else f"{model.flops / 1e6:.2f} MFLOPs"
     facts = [
         ("file", f"{model.size_bytes / 1e3:.1f} kB, sha256 {model.sha256}"),
@@ -126,17 +143,10 @@ def _mean(visits: list[VisitDetail]) -> str:
     return f"{mean:.4g} mJ per inference, mean of {n}{spread}{mark}"
 
 
-def _show_visit(db: Database, visit_id: int, as_json: bool) -> None:
-    from db.details import gates_of, incidents_in, visit_of
-    from lab.errors import UsageError
+def _show_visit(db: Database, visit: VisitDetail, as_json: bool) -> None:
+    from db.details import gates_of, incidents_in
 
-    visit = visit_of(db, visit_id)
-    if visit is None:
-        raise UsageError(
-            f"{db.shown} has no visit {visit_id}.",
-            "Visits are numbered as `lab measure`, `lab show MODEL` and `lab export` (visit_id) print them.",
-        )
-    gates, incidents = gates_of(db, visit_id, visit.analysis_version), incidents_in(db, visit.window_id)
+    gates, incidents = gates_of(db, visit.visit_id, visit.analysis_version), incidents_in(db, visit.window_id)
     if as_json:
         import json
 
@@ -151,12 +161,11 @@ def _show_visit(db: Database, visit_id: int, as_json: bool) -> None:
 
 
 def _print_visit(db: Database, visit: VisitDetail) -> None:
-    from lab.commands.shown_text import harmless
 
     mark = " SIMULATED" if visit.simulated else ""
     outcome = visit.outcome + (f": {visit.reason}" if visit.reason else "")
     facts = [
-        ("visit", f"{visit.visit_id} of {visit.model_name}{', a canary' if visit.role == 'canary' else ''}"),
+        ("visit", f"{visit.visit_id} of {printable(visit.model_name)}{', a canary' if visit.role == 'canary' else ''}"),
         ("campaign", f"{visit.campaign}{mark}, start {visit.session_id}, window {visit.window_id}"),
         ("when", f"{visit.started_utc:%Y-%m-%d %H:%M:%S} UTC (the window), place {visit.order_in_window + 1} in it"),
         ("outcome", outcome),
@@ -179,8 +188,6 @@ def _print_visit(db: Database, visit: VisitDetail) -> None:
 
 
 def _print_evidence(gates: list[Any], incidents: list[tuple[str, str]], visit: VisitDetail) -> None:
-
-    from lab.commands.shown_text import harmless, marked_up
 
     console = stdout_console()
     if gates:

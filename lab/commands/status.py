@@ -53,7 +53,7 @@ def status(
 
 def _print_failed(db: str, campaigns: list[CampaignStatus], as_json: bool) -> None:
     """Every model that has no result, whole names and reasons."""
-    from lab.commands.shown_text import harmless
+    from db.shown_text import harmless
 
     if as_json:
         import json
@@ -75,8 +75,9 @@ def _print_failed(db: str, campaigns: list[CampaignStatus], as_json: bool) -> No
 
 
 def _print_campaign(console: Console, campaign: CampaignStatus, db: str) -> None:
+    from db.shown_text import harmless
     from lab.campaign.status import without_result_lines
-    from lab.commands.shown_text import harmless, marked_up
+    from search.commands.terminal import marked_up
 
     mark = "  [bold yellow]SIMULATED[/]" if campaign.simulated else ""
     print_heading(console, f"{marked_up(campaign.name)}{mark}")
@@ -142,7 +143,7 @@ def _forecast(left_s: float) -> str:
 
 
 def _incidents_table(campaign: CampaignStatus) -> Table:
-    from lab.commands.shown_text import marked_up
+    from search.commands.terminal import marked_up
 
     table = _table("last incidents", "what", "done about it", "lost s")
     for incident in campaign.last_incidents:

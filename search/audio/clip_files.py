@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from search.audio.identity import sha256_of_file
 from search.audio.log_mel import N_BANDS, N_FRAMES, N_SAMPLES, RATE_HZ, Spectrogram, Waveform, log_mel
+from search.audio.long_sounds import STEP, loudest_of, resampled
 
 READ_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 """Files of sound that are read, in any case of letters; of several for one clip the first kind is taken."""
@@ -28,7 +30,7 @@ LOUDEST = "loudest 2 s in steps of 0.5 s"
 RULES_VERSION = 1
 """To be raised when the same bytes would give other features, or be of no use for another reason."""
 
-_STEP = RATE_HZ // 2
+_LONGEST_WHOLE_S = 60
 _SHORTEST_S = 0.5
 _TOLERANCE_S = 0.5
 # A float32 spectrogram of less is the floor under the logarithm and nothing else.
@@ -194,7 +196,7 @@ def loudest(waveform: Waveform) -> Waveform:
     if len(waveform) <= N_SAMPLES:
         return np.pad(waveform, (0, N_SAMPLES - len(waveform)))
     energy = np.concatenate(([0.0], np.cumsum(waveform.astype(np.float64) ** 2)))
-    starts = np.arange(0, len(waveform) - N_SAMPLES + 1, _STEP)
+    starts = np.arange(0, len(waveform) - N_SAMPLES + 1, STEP)
     best = int(starts[np.argmax(energy[starts + N_SAMPLES] - energy[starts])])
     return waveform[best : best + N_SAMPLES]
 
@@ -224,14 +226,38 @@ def _read_sound(clip: ClipFile) -> tuple[Waveform, str]:
         first, n_frames, part = _part_of(clip, stream.frames / rate_hz, stream.frames, rate_hz)
         if first:
             stream.seek(first)
+        if n_frames > _LONGEST_WHOLE_S * rate_hz:
+            return _loudest_of_long(stream, n_frames), part
         samples: NDArray[np.float32] = stream.read(n_frames, dtype="float32", always_2d=True)
-    if len(samples) < n_frames * _COMPLETE_FRAC:
-        raise ValueError(f"cut short: {len(samples) / rate_hz:.2f} of {n_frames / rate_hz:.2f} s can be read")
+    _check_complete(len(samples), n_frames, rate_hz)
     mono = _mixed(samples)
     if rate_hz != RATE_HZ:
         divisor = int(np.gcd(rate_hz, RATE_HZ))
         mono = resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor)
     return np.asarray(mono, np.float32), part
+
+
+def _loudest_of_long(stream: Any, n_frames: int) -> Waveform:
+    """What is used of a sound that may be hours long, without holding it; refuses what a short one is refused for."""
+    found = _Levels()
+    waveform = loudest_of(resampled(_mono_blocks(stream, n_frames, found), stream.samplerate))
+    _check_complete(found.n_frames, n_frames, stream.samplerate)
+    found.check()
+    return waveform
+
+
+def _mono_blocks(stream: Any, n_frames: int, found: _Levels) -> Iterator[Waveform]:
+    while found.n_frames < n_frames:
+        n_wanted = min(n_frames - found.n_frames, stream.samplerate)
+        samples: NDArray[np.float32] = stream.read(n_wanted, dtype="float32", always_2d=True)
+        if not len(samples):
+            return
+        yield found.mixed(samples)
+
+
+def _check_complete(n_read: int, n_frames: int, rate_hz: int) -> None:
+    if n_read < n_frames * _COMPLETE_FRAC:
+        raise ValueError(f"cut short: {n_read / rate_hz:.2f} of {n_frames / rate_hz:.2f} s can be read")
 
 
 def _part_of(clip: ClipFile, length_s: float, n_frames: int, rate_hz: int) -> tuple[int, int, str]:
@@ -253,19 +279,49 @@ def _part_of(clip: ClipFile, length_s: float, n_frames: int, rate_hz: int) -> tu
 
 def _mixed(samples: NDArray[np.float32]) -> Waveform:
     """The mean of all channels."""
-    if not np.all(np.isfinite(samples)):
-        raise UnusableFile(Unusable.NOT_FINITE, "a sample is not a number, or infinite")
-    if np.abs(samples).max(initial=0.0) < _SILENT_PEAK:
-        raise UnusableFile(Unusable.SILENT, f"no sample reaches {_SILENT_PEAK:g} of full scale")
-    n_channels = samples.shape[1]
-    if n_channels == 1:
-        return samples[:, 0]
-    # As samples.mean(axis=1) to the last bit, in a tenth of the time.
-    mono: Waveform = (samples[:, 0] + samples[:, 1]) / np.float32(2) if n_channels == 2 else samples.mean(axis=1)
-    before, after = float(np.vdot(samples, samples)) / n_channels, float(np.vdot(mono, mono))
-    if after < _CANCELLED_FRAC / n_channels * before:
-        raise UnusableFile(Unusable.CANCELLED, f"{after / before:.1e} of their power is left when they are mixed")
+    found = _Levels()
+    mono = found.mixed(samples)
+    found.check()
     return mono
+
+
+@dataclass
+class _Levels:
+    """What is seen of a sound while its channels are mixed, block by block.
+
+    Attributes:
+        before, after: sums of squares, by channel: of the channels, and of their mean.
+    """
+
+    n_frames: int = 0
+    n_channels: int = 1
+    peak: float = 0.0
+    before: float = 0.0
+    after: float = 0.0
+
+    def mixed(self, samples: NDArray[np.float32]) -> Waveform:
+        """The mean of all channels."""
+        if not np.all(np.isfinite(samples)):
+            raise UnusableFile(Unusable.NOT_FINITE, "a sample is not a number, or infinite")
+        self.n_frames += len(samples)
+        self.peak = max(self.peak, float(np.abs(samples).max(initial=0.0)))
+        self.n_channels = samples.shape[1]
+        if self.n_channels == 1:
+            return samples[:, 0]
+        # As samples.mean(axis=1) to the last bit, in a tenth of the time.
+        two = self.n_channels == 2
+        mono: Waveform = (samples[:, 0] + samples[:, 1]) / np.float32(2) if two else samples.mean(axis=1)
+        self.before += float(np.vdot(samples, samples)) / self.n_channels
+        self.after += float(np.vdot(mono, mono))
+        return mono
+
+    def check(self) -> None:
+        """Returns when there is something to hear."""
+        if self.peak < _SILENT_PEAK:
+            raise UnusableFile(Unusable.SILENT, f"no sample reaches {_SILENT_PEAK:g} of full scale")
+        if self.n_channels > 1 and self.after < _CANCELLED_FRAC / self.n_channels * self.before:
+            detail = f"{self.after / self.before:.1e} of their power is left when they are mixed"
+            raise UnusableFile(Unusable.CANCELLED, detail)
 
 
 def _one_line(error: BaseException) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.shown_text import printable
 from db.whole_file import whole_file
 from search.audio.clip_files import ClipFile, FileReading, Unusable, UnusableFile, read_file
 from search.audio.feature_cache import FeatureCache, StoredClip
@@ -114,12 +114,6 @@ def by_reason(unusable: Sequence[tuple[Path, UnusableFile]]) -> str:
         path, found = first[reason]
         lines.append(_short(f"  {n:,} {reason}: {path.name}, {found.detail}"))
     return "\n".join(lines)
-
-
-def printable(path: Path | str) -> str:
-    """A name as a terminal takes it: bytes that are no text, and what moves its cursor, become escapes."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    return "".join(ascii(each)[1:-1] if unicodedata.category(each) == "Cc" else each for each in text)
 
 
 def write_unusable(unusable: Sequence[tuple[Path, UnusableFile]], cache_dir: Path, folder: Path) -> Path | None:

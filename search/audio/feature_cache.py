@@ -7,6 +7,7 @@ deleted at any time. Without room, or where nothing can be written, features go 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -262,9 +263,14 @@ class FeatureCache:
 
     def _made_anew(self) -> sqlite3.Connection | None:
         try:
-            self.path.unlink(missing_ok=True)
-            self.path.with_name(f"{FILE_NAME}-journal").unlink(missing_ok=True)
-            return self._opened()
+            # One process at a time, and only what is damaged still: another may have made it anew, and write to it.
+            with self.path.with_name(f"{FILE_NAME}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                with suppress(sqlite3.DatabaseError):
+                    return self._opened()
+                self.path.unlink(missing_ok=True)
+                self.path.with_name(f"{FILE_NAME}-journal").unlink(missing_ok=True)
+                return self._opened()
         except (OSError, sqlite3.Error) as error:
             self._warn(error)
             self._writable = False

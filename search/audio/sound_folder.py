@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from db.shown_text import is_text, printable
 from search.audio.clip_files import ClipFile, UnusableFile
-from search.audio.clip_reading import Report, check_unusable, printable, read_clips, write_unusable
+from search.audio.clip_reading import Report, check_unusable, read_clips, write_unusable
 from search.audio.examples import SoundData, standardised
 from search.audio.feature_cache import FeatureCache, StoredClip
 from search.audio.identity import ClipSource, sha256_of_clips
@@ -170,9 +172,26 @@ def _listed(folder: Path) -> tuple[list[_Listed], tuple[str, ...]]:
     if not found:
         raise DataMissing(f"{printable(folder)} has no folders with clips", _LAYOUT)
     for name in class_names:
-        if printable(name) != name:
+        if not is_text(name):
             raise DataBroken(f"the folder {printable(name)} has a name that is no text", "rename it")
+    _check_spelling(class_names)
     return found, class_names
+
+
+def _check_spelling(class_names: tuple[str, ...]) -> None:
+    """Returns when no two names are the same letters in two ways of writing: a copy from another system has the other.
+
+    Raises:
+        DataBroken: they would be two classes that look the same.
+    """
+    first: dict[str, str] = {}
+    for name in class_names:
+        other = first.setdefault(unicodedata.normalize("NFC", name), name)
+        if other != name:
+            raise DataBroken(
+                f"two folders are called {name}, with letters that are stored in two ways: {other!a} and {name!a}",
+                "put the clips of both into one folder: they would be two classes",
+            )
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ Storage = Annotated[
     str | None, typer.Option("--storage", help="Where trials live: an SQLAlchemy URL. [default: beside the record]")
 ]
 Predictor = Annotated[Path, typer.Option("--predictor", help="Folder that `lab fit-rf` has written.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Data = Annotated[
     Path | None, typer.Option("--audioset", help="Folder with AudioSet. [default: synthetic sounds, made here]")
 ]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.commands.exits import INTERRUPTED
-from search.commands.options import DEFAULT_PREDICTOR, Budget, Data, Db, OldEffort, Recording, Sounds, under_old_name
+from search.commands.options import (
+    DEFAULT_PREDICTOR,
+    AsJson,
+    Budget,
+    Data,
+    Db,
+    OldEffort,
+    Recording,
+    Sounds,
+    under_old_name,
+)
 from search.commands.terminal import as_typed, new_table, next_steps, print_table, say
 
 if TYPE_CHECKING:
@@ -49,6 +60,7 @@ def retrain(
     db: Db = "lab.db",
     predictor: Predictor = DEFAULT_PREDICTOR,
     effort: OldEffort = None,
+    as_json: AsJson = False,
 ) -> None:
     """Trains networks again, a third longer than a trial and several times, and judges them by the unseen test split.
 
@@ -81,10 +93,10 @@ def retrain(
             _hand_out(retrainer, chosen, out, db)
         if export is not None:
             _export(retrainer, chosen, export)
-        _print_comparison(database, predictor)
+        _print_comparison(database, predictor, as_json)
 
 
-def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR) -> None:
+def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR, as_json: AsJson = False) -> None:
     """Prints all retrained networks as the paper's Table 1 does, and its figures beside them.
 
     Energies and latencies are those of the bench where it has measured one of the network's files.
@@ -94,7 +106,7 @@ def compare(db: Db = "lab.db", predictor: Predictor = DEFAULT_PREDICTOR) -> None
     from db.database import open_database
 
     with open_database(db, create=False) as database:
-        _print_comparison(database, predictor)
+        _print_comparison(database, predictor, as_json)
 
 
 def _chosen(db: Database, names: list[str], study: str | None, top: int, baselines: bool) -> list[Network]:
@@ -146,7 +158,7 @@ def _export(retrainer: FinalRetrainer, networks: list[Network], out: Path) -> No
         next_steps(f"{as_typed('python', out / PROGRAM, path, 'SOUND.wav')}   # what a recording is")
 
 
-def _print_comparison(db: Database, predictor: Path) -> None:
+def _print_comparison(db: Database, predictor: Path, as_json: bool) -> None:
     from predictor.artefact import is_predictor, load
     from search.costs import PredictedCosts
     from search.engine.reward import REWARDS
@@ -157,6 +169,9 @@ def _print_comparison(db: Database, predictor: Path) -> None:
         saved = load(predictor)
         costs, space = PredictedCosts(saved.predictor, REWARDS[0]), saved.arch_space
     compared = compared_networks(db, costs, space)
+    if as_json:
+        _print_json(compared, costs.simulated if costs else None)
+        return
     if not compared:
         say("nothing has been retrained yet: search retrain --study NAME --baselines")
         return
@@ -164,6 +179,32 @@ def _print_comparison(db: Database, predictor: Path) -> None:
     if any(each.measured and each.measured.simulated for each in compared) or (costs and costs.simulated):
         marks.append("energies SIMULATED")
     _print_table_1(compared, "; ".join(marks))
+
+
+def _print_json(compared: list[ComparedNetwork], predictor_simulated: bool | None) -> None:
+    """The networks for programs, with the names that `search best --json` has; accuracies are of the test split."""
+    networks = [
+        {
+            "network": each.title,
+            "text": each.network.text,
+            "arch_hash": each.network.architecture_hash,
+            "baseline": each.is_baseline,
+            "test_accuracies": each.test_accuracies,
+            "accuracies": each.accuracies,
+            "float_accuracy": each.float_accuracy,
+            "energy_mj": each.predicted_mj,
+            "measured_energy_mj": each.measured.energy_mj if each.measured else None,
+            "measured_latency_ms": each.measured.latency_ms if each.measured else None,
+            "measured_simulated": each.measured.simulated if each.measured else None,
+            "size_bytes": each.size_bytes,
+            "flops": each.flops,
+            "n_params": each.n_params,
+        }
+        for each in compared
+    ]
+    marks = {"simulated": predictor_simulated, "synthetic": compared[0].synthetic if compared else None}
+    data = compared[0].data if compared else None
+    typer.echo(json.dumps({"data": data, **marks, "networks": networks}, indent=2))
 
 
 def _print_table_1(compared: list[ComparedNetwork], marks: str) -> None:

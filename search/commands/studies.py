@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.commands.options import Data
+from search.commands.options import AsJson, Data
 from search.commands.terminal import as_typed, new_table, next_steps, print_table, remark, say
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Option("--study", help="Name of the study.")]
 Db = Annotated[str, typer.Option("--db", help="The record: a file or an SQLAlchemy URL.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A trial's number, as `search best` prints it.")]
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from db.shown_text import harmless, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -67,6 +69,20 @@ def print_heading(console: Console, markup: str) -> None:
     console.print(Rule(markup, align="left"), width=min(console.width, _HEADING_WIDTH))
 
 
+def marked_up(text: str) -> str:
+    """A text of others for a rich table, in which square brackets are brackets and no markup."""
+    from rich.markup import escape
+
+    return escape(harmless(text))
+
+
+def named(name: str) -> str:
+    """The same of a name, which stays on one line."""
+    from rich.markup import escape
+
+    return escape(printable(name))
+
+
 def as_typed(*words: object, **options: object) -> str:
     """A command that can be typed as it is printed: what a shell would take apart is quoted.
 
@@ -82,7 +98,7 @@ def as_typed(*words: object, **options: object) -> str:
 
 def say(text: str) -> None:
     """Lines on stderr, at once; in a terminal, broken between words."""
-    sys.stderr.write(f"{_in_width(text, sys.stderr)}\n")
+    sys.stderr.write(f"{_in_width(harmless(text), sys.stderr)}\n")
     sys.stderr.flush()
 
 

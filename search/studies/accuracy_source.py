@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.audio.clip_reading import by_reason, printable
+from db.shown_text import printable
+from search.audio.clip_reading import by_reason
 from search.audio.examples import SoundData
 from search.audio.front_end import DataDescription
 from search.audio.recordings import RecordingRule

@@ -125,5 +125,21 @@ def main():
     sys.exit(2 if n_failed else 0)
 
 
+def run():
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for the life of the process)
+    try:
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # What is still held is written at the end: nowhere. A reader that has gone away, as head, has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: stdout cannot be written: {error.strerror}", file=sys.stderr)
+            sys.exit(74)
+
+
 if __name__ == "__main__":
-    main()
+    run()

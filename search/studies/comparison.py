@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from db.database import Database
+from db.networks import described_networks
 from db.results import result_rows
 from db.retrainings import list_retrainings
 from db.rows import RetrainingSpec
@@ -128,11 +129,12 @@ def _n_classes_of(folder: Path, row: RetrainingSpec) -> int | None:
 
 
 def _measured_files(db: Database) -> dict[str, list[MeasuredCost]]:
-    """Visits by the hash of the file."""
+    """Visits by the hash of the file, without the description that an exported one has."""
     found: dict[str, list[MeasuredCost]] = {}
+    networks = described_networks(db)
     for row in result_rows(db):
         visit = MeasuredCost(row.energy_mj, row.latency_ms, row.simulated)
-        found.setdefault(row.model_sha256, []).append(visit)
+        found.setdefault(networks.get(row.model_sha256, row.model_sha256), []).append(visit)
     return found
 
 

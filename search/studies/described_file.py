@@ -18,7 +18,7 @@ from search.audio.front_end import DataDescription
 from search.networks.layers import Graph
 from search.studies.files import write_file
 from search.tflite.build import build_failed
-from search.tflite.metadata import DESCRIPTION
+from search.tflite.metadata import DESCRIPTION, read_metadata
 from search.tflite.reader import read_network
 from search.tflite.writer import serialize
 
@@ -55,6 +55,27 @@ def described(tflite: bytes, graph: Graph, data: DataDescription) -> tuple[bytes
         "network_sha256": hashlib.sha256(tflite).hexdigest(),
     }
     return serialize(network, {DESCRIPTION: json.dumps(description).encode()}), description
+
+
+def network_sha256_of(tflite: bytes, graph: Graph) -> str | None:
+    """The hash of the file without its description: what a study knows the network by. None for any other file.
+
+    It is computed from the numbers in the file, not read in the description, and only for a file that is in every byte
+    what `described` makes: one whose weights were changed is another network.
+
+    Args:
+        graph: the layers that it was found to hold.
+
+    Raises:
+        BadModelFile: not the file of this graph.
+    """
+    description = read_metadata(tflite, DESCRIPTION)
+    if description is None:
+        return None
+    network = read_network(tflite, graph)
+    if serialize(network, {DESCRIPTION: description}) != tflite:
+        return None
+    return hashlib.sha256(serialize(network)).hexdigest()
 
 
 def write_program(folder: Path) -> bool:

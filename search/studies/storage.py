@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from db.faults import no_text
 from db.studies import check_same_settings
 from search.errors import StorageUnusable, StudyMissing
 from search.studies.settings import StudySettings
@@ -37,6 +38,8 @@ def storage_troubles(url: str) -> Iterator[None]:
 
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise no_text(error) from error
     except (StorageInternalError, SQLAlchemyError, ModuleNotFoundError) as error:
         raise _unusable(url, error) from error
 

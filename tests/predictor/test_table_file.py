@@ -155,3 +155,39 @@ def test_decimals_and_long_ids_of_parquet_keep_their_digits(tmp_path: Path) -> N
 def test_a_line_with_too_many_cells_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="line 3 has 4 cells, the header 3"):
         read_columns(written(tmp_path, "a,b,c\n1,2,3\n1,2,3,4\n"))
+
+
+def values_of(path: Path, content: str) -> dict[str, list[float]]:
+    path.write_bytes(content.encode())
+    return {name: column.values.tolist() for name, column in read_columns(path).items()}
+
+
+@pytest.mark.parametrize("content", ["a,e,\n1,2,\n", "a;e;;\n1;2;;\n", "a\te\t \t\n1\t2\t \t\n", "a,,e\n1,,2\n"])
+def test_columns_without_a_name_in_which_nothing_stands_are_none(content: str, tmp_path: Path) -> None:
+    assert values_of(tmp_path / "t.csv", content) == {"a": [1.0], "e": [2.0]}
+
+
+def test_columns_without_a_name_in_which_something_stands_are_named_so(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="several columns without a name"):
+        values_of(tmp_path / "t.csv", "a,,\n1,2,3\n")
+    assert values_of(tmp_path / "t.csv", ",a\n0,2\n1,3\n") == {"": [0.0, 1.0], "a": [2.0, 3.0]}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("note", ["", "sep=;"])
+def test_the_separator_is_that_of_the_header_however_lines_end(end: str, note: str, tmp_path: Path) -> None:
+    lines = [*([note] if note else []), "a;e", *["1,5;2,5"] * 5]
+    assert values_of(tmp_path / "t.csv", end.join(lines)) == {"a": [1.5] * 5, "e": [2.5] * 5}
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 400, "1e999999"])
+def test_digits_that_are_no_number_of_a_computer_are_odd_cells(number: str, tmp_path: Path) -> None:
+    with pytest.raises(BadTable) as refused:
+        values_of(tmp_path / "t.csv", f"a,e\n1,2\n{number},3\n4,5\n")
+    assert "in line 3" in str(refused.value)
+
+
+@pytest.mark.parametrize("cells", [("1,5", "1.25", "1.234"), ("1.25", "1.234", "0,5"), ("1,234", "1,5", "2.5")])
+def test_a_column_with_both_decimal_signs_does_not_guess_what_a_cell_is(cells: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match=r"could be (1234 or 1\.234|1\.234 or 1234)"):
+        values_of(tmp_path / "t.csv", "a;e\n" + "".join(f"{cell};1\n" for cell in cells))

@@ -7,24 +7,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from lab_command import Bench
+from lab_command import LAB, Bench
 
 from db.database import open_database
 from db.results import result_rows
 from db.rows import ModelSpec, StudySpec, TrialSpec
 from db.studies import ensure_study, record_trial
+from search.audio.classes import CLASS_NAMES
+from search.audio.front_end import DataDescription
+from search.audio.log_mel import FRONT_END
 from search.networks.architecture_spec import architecture_spec
 from search.networks.spaces import AUDIO_2D
+from search.studies.settings import StudySettings
 from search.tflite.writer import write_tflite
+from search.training.recipe import TrainingRecipe
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
+SETTINGS = StudySettings(
+    space="audio2d", options=AUDIO_2D.default_options, algorithm="evolution", stopping="none", reward="b", seed=3,
+    data="none", data_sha256="", budget="quick", recipe=TrainingRecipe(), predictor_sha256="",
+    predictor_simulated=True, data_synthetic=True, data_description=DataDescription(CLASS_NAMES, FRONT_END, 1.7, 4.0),
+)  # fmt: skip
 
 
 def record_study(path: Path, n: int) -> list[str]:
     """A study of n trained networks, the later the better; the files' hashes, the best first."""
     hashes = []
     with open_database(path) as db:
-        spec = StudySpec(name="s", created_utc=NOW, settings={}, simulated=True, synthetic=True)
+        spec = StudySpec(name="s", created_utc=NOW, settings=SETTINGS.to_plain(), simulated=True, synthetic=True)
         study_id = ensure_study(db, spec).study_id
         folder = db.files_dir / "networks"
         folder.mkdir(parents=True)
@@ -84,3 +94,25 @@ def test_a_damaged_file_is_said(make_bench: Callable[..., Bench]) -> None:
     done = bench.run("measure", "--study", "s", "--bench", str(bench.profile), "--db", str(bench.db))
     assert done.returncode == 2, done.stderr
     assert "damaged" in done.stderr
+
+
+def test_a_trial_whose_exported_file_was_measured_knows_its_energy_and_no_other_trial_does(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench()
+    record_study(bench.db, 2)
+    where, common = ("--study", "s", "--db", str(bench.db)), ("--bench", str(bench.profile), "--db", str(bench.db))
+    search = str(Path(LAB).with_name("search"))
+    assert bench.finish([search, "export", "2", "--out", "mine.tflite", *where]).returncode == 0
+    (bench.folder / "mine.tflite").rename(bench.folder / "s-trial1.tflite")
+    done = bench.run("measure", "s-trial1.tflite", "--repeats", "2", *common)
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        json.loads(bench.finish([search, "show", number, *where, "--json"]).stdout)["trials"][0]
+        for number in ("1", "2")
+    )
+    assert (first["n_measured_visits"], first["measured_energy_mj"]) == (0, None)
+    assert second["n_measured_visits"] == 2
+    assert "mean of 2 visits, SIMULATED bench" in bench.finish([search, "show", "2", *where]).stdout
+    assert "not yet" in bench.finish([search, "show", "1", *where]).stdout
+    assert "measured" in bench.finish([search, "best", *where]).stdout

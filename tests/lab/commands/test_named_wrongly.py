@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from recorded_campaign import measure_window, record_campaign
+from study_rig import settings
 
 from db.database import open_database
 from db.rows import StudySpec
@@ -17,6 +19,7 @@ from db.studies import ensure_study
 from lab import cli as lab_cli
 from lab.errors import USAGE
 from search import cli as search_cli
+from search.studies.storage import create_study
 
 
 @pytest.fixture
@@ -73,3 +76,32 @@ def test_what_is_not_there_is_wrong_usage_and_nothing_is_touched(
     assert contents(folder) == before
     if "frist" in command:
         assert "did you mean first?" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "lab show BYTES",
+        "lab measure --study BYTES",
+        "lab audit --campaign BYTES",
+        "lab export --campaign BYTES --out rows.csv",
+        "search best --study BYTES",
+        "search show 1 --study BYTES",
+        "search export 1 --study BYTES --out best.tflite",
+        "search retrain --study BYTES",
+        "search trainings --study BYTES",
+        "search worker --study BYTES",
+    ],
+)
+def test_a_name_with_bytes_that_are_no_text_is_refused_and_shown_as_escapes(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_study("sqlite:///lab.trials.db", "other", settings())
+    program, *arguments = command.replace("BYTES", os.fsdecode(b"na\xffme")).split()
+    monkeypatch.setattr(sys, "argv", [program, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        (lab_cli if program == "lab" else search_cli).main(arguments)
+    said = capsys.readouterr().err
+    assert ended.value.code == USAGE, said
+    assert "na\\udcffme" in said
+    assert "Traceback" not in said

@@ -247,3 +247,32 @@ def test_a_cache_that_turns_out_damaged_while_it_is_asked_still_gives_what_it_to
     assert read.n_read == 20
     assert None not in read.clips
     assert np.array_equal(cache.spectrograms([clip.row for clip in read.clips if clip]), fresh(sounds))
+
+
+@pytest.mark.parametrize("damage", [cut, overwrite, scramble])
+def test_a_process_that_comes_late_does_not_take_away_what_another_has_made_anew(  # type: ignore[no-untyped-def]
+    sounds: list[ClipFile], tmp_path: Path, damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, path = tmp_path / "c", tmp_path / "c" / FILE_NAME
+    first = FeatureCache(folder)
+    read_clips(sounds, first, 2)
+    first.close()
+    damage(path)
+    made_anew, others = FeatureCache._made_anew, list[FeatureCache]()
+
+    def after_another(self: FeatureCache) -> sqlite3.Connection | None:
+        if not others:
+            others.append(self)
+            others.append(FeatureCache(folder))
+            read_clips(sounds, others[1], 2)
+        return made_anew(self)
+
+    monkeypatch.setattr(FeatureCache, "_made_anew", after_another)
+    late = FeatureCache(folder)
+    if not others:
+        pytest.skip("this damage does not show when the file is opened")
+    file = path.stat().st_ino
+    assert read_clips(sounds, late, 2).n_read == 0
+    assert np.array_equal(kept(late, sounds), fresh(sounds))
+    assert np.array_equal(kept(others[1], sounds), fresh(sounds))
+    assert path.stat().st_ino == file

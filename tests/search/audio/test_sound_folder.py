@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,26 @@ def test_names_that_are_no_text_are_read_and_shown_as_escapes(tmp_path: Path) ->
     assert data.name.startswith("\\udcff, 2 classes")
     assert [path for path, _ in inventory.unusable] == [odd]
     assert "\\udcfe\\x1b[31m.wav, Format not recognised" in by_reason(inventory.unusable)
+
+
+@pytest.mark.parametrize("name", ["Caf\u00e9", "Hu\u0308hner", "\u304c\u3093", "\u212bngstrom"])
+def test_a_name_that_is_stored_in_two_ways_is_refused_not_counted_twice(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "sounds"
+    composed, other = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    write_sounds(folder, classes=("high", "low", "mid"))
+    (folder / "high").rename(folder / composed)
+    (folder / "low").rename(folder / other)
+    with pytest.raises(DataBroken) as refused:
+        load_sounds(folder, RecordingRule(), tmp_path / "cache")
+    assert ascii(composed) in str(refused.value)
+    assert ascii(other) in str(refused.value)
+    (folder / composed).rename(folder / "high")
+    assert load_sounds(folder, RecordingRule(), tmp_path / "cache")[0].n_classes == 3
+
+
+def test_splits_that_spell_a_class_in_two_ways_are_refused(split: Path) -> None:
+    for each in ("train", "validation"):
+        (split / each / "high").rename(split / each / "h\u00f6ch")
+    (split / "test" / "high").rename(split / "test" / "ho\u0308ch")
+    with pytest.raises(DataBroken, match="stored in two ways"):
+        load_sounds(split, RecordingRule(), split.parent / "cache")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,10 @@ def test_the_trainings_of_a_study_are_a_table(
         rewards = [trial.value for trial in worker.study.trials]
     assert search(monkeypatch, "trainings", "--study", "s", "--out", "t.csv") == 0
     assert "correlation" in capsys.readouterr().out
+    assert search(monkeypatch, "trainings", "--study", "s", "--json") == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["n_trainings"], plain["data"]) == (40, "none")
+    assert all(set(each) == {"model", "r2", "rmse", "kendall_tau"} for each in plain["models"])
     table = read_trainings(tmp_path / "t.csv")
     assert len(table.rows) == len(rewards) == 40
     assert all(

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -212,3 +213,16 @@ def test_a_program_that_a_user_has_changed_stays(data: SoundData, tmp_path: Path
     assert "stays" in said[0]
     assert (tmp_path / PROGRAM).read_text() == "mine"
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize(("where", "code"), [("| head -c1", 0), (">&-", 0), ("> /dev/full", 74)])
+def test_a_stdout_that_is_gone_or_full_ends_without_a_traceback(
+    where: str, code: int, data: SoundData, sounds: Path, tmp_path: Path
+) -> None:
+    write_random(graph_of(NETWORKS[0], data.n_classes), data, tmp_path / "net.tflite")
+    files = " ".join(map(shlex.quote, files_of_test(sounds)))
+    typed = f"set -o pipefail; {sys.executable} -I {PROGRAM} net.tflite {files} {files} {where}"
+    done = subprocess.run(["bash", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

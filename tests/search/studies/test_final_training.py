@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 from network_specimens import baseline_named
 
 from db.database import Database, open_database
+from db.networks import store_models
 from db.retrainings import list_retrainings
 from db.rows import RetrainingSpec
 from search import cli
@@ -122,6 +125,15 @@ def test_they_are_compared_with_spread_counts_and_the_paper(
     assert "TCResNet8-1.0" in printed
     assert re.search(r"MobileNetV2 +70\.30 ± 0\.40", printed)
     assert "SYNTHETIC noise" in printed
+    monkeypatch.setattr("sys.argv", ["search", "compare", "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["data"], plain["synthetic"]) == ("SYNTHETIC noise", True)
+    assert [each["baseline"] for each in plain["networks"]] == [False, True]
+    assert plain["networks"][1]["test_accuracies"] == list(baseline.test_accuracies)
+    assert plain["networks"][0]["text"] == TABLE_2.text
 
 
 def test_nothing_to_retrain_is_said(
@@ -133,3 +145,18 @@ def test_nothing_to_retrain_is_said(
         cli.main()
     assert end.value.code == exits.BAD_INPUT
     assert "--baselines" in capsys.readouterr().err
+
+
+def test_visits_of_a_file_that_was_exported_with_its_description_count_as_the_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_database(str(tmp_path / "lab.db")) as db:
+        retrain(db, 1, [])
+        trained = list_retrainings(db)[0].model
+        exported = replace(trained, sha256="e" * 64, name="mine.tflite", network_sha256=trained.sha256)
+        with db.write() as tx:
+            store_models(tx, [(exported, None)])
+        visits = [SimpleNamespace(model_sha256="e" * 64, energy_mj=2.0, latency_ms=3.0, simulated=True)]
+        monkeypatch.setattr("search.studies.comparison.result_rows", lambda db: visits)
+        measured = [each.measured for each in compared_networks(db, None, AUDIO_2D.name)]
+    assert [None if each is None else each.energy_mj for each in measured] == [2.0, None]
