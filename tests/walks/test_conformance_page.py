@@ -1,0 +1,18 @@
+"""The page on software of others: its first command, typed in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from walk import ROOT, Walk, commands_of
+
+IN_A_CHECKOUT = {"python benchmarks/": f"python {ROOT}/benchmarks/"}
+
+
+@pytest.mark.slow
+def test_fake_and_real_server_are_held_against_each_other(tmp_path: Path) -> None:
+    walk = Walk.begun(tmp_path)
+    for command in commands_of("docs/how-to/conformance.md", IN_A_CHECKOUT):
+        assert "0 differ without an explanation" in walk.ends_well(command)
+    walk.assert_readable()
