@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from search.commands import run, space, studies
+from search.commands import run, space, studies, supernet
 from search.commands.exits import errors_explained
 from search.commands.paper import paper
 from search.commands.retrain import compare, retrain
@@ -17,6 +17,7 @@ from search.commands.trainings import trainings
 
 app = typer.Typer(no_args_is_help=True, help="Search spaces, networks and the search.", pretty_exceptions_enable=False)
 app.add_typer(space.app, name="space")
+app.add_typer(supernet.app, name="supernet")
 COMMANDS = (
     *(run.run, run.init, run.worker),
     *(studies.best, studies.show, studies.export, studies.dashboard),

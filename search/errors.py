@@ -24,6 +24,10 @@
         ├── PredictorUnfit      no energy predictor, or one for another space
         ├── DataMissing         a data set's file or folder is not there
         ├── DataBroken          files of a data set cannot be read
+        ├── SupernetMissing     a folder without a supernet
+        ├── BadSupernet         a supernet that is damaged, of another release, or not of this space or these data
+        ├── DeviceMissing       PyTorch cannot compute on a device
+        ├── BudgetTooSmall      no architecture of the space is within a budget
         ├── BadTrainings        a table of trainings is none, has too few, or does not go with what is asked
         ├── NothingChosen       a command was told to work on no network
         ├── BuildFailed         a model file cannot be written
@@ -148,6 +152,22 @@ class DataMissing(StableSearchError):
 
 class DataBroken(StableSearchError):
     """Files of a data set cannot be read."""
+
+
+class SupernetMissing(StableSearchError):
+    """A folder without a supernet."""
+
+
+class BadSupernet(StableSearchError):
+    """A supernet that is damaged, of another release, or not of this space or these data."""
+
+
+class DeviceMissing(StableSearchError):
+    """PyTorch cannot compute on a device of this name."""
+
+
+class BudgetTooSmall(StableSearchError):
+    """No architecture of the space is within a budget."""
 
 
 class BadTrainings(StableSearchError):

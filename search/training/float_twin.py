@@ -17,7 +17,8 @@ from search.errors import BuildFailed
 from search.networks.layers import Conv, Dense, DepthwiseConv
 from search.tflite.build import build_failed
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
-from search.training.keras_network import NORM_EPSILON, build_keras, part_name
+from search.training.keras_network import build_keras, part_name
+from search.training.layer_weights import NORM_EPSILON
 
 KERAS_SUFFIX = ".keras"
 

@@ -7,6 +7,7 @@ graph's (`part_name`), so that `trained_network` finds their variables again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from search.networks.layers import (
@@ -23,9 +24,7 @@ from search.networks.layers import (
     Softmax,
 )
 from search.training.framework import keras
-
-NORM_EPSILON = 1e-3
-"""What batch normalisation adds to a variance."""
+from search.training.layer_weights import NORM_EPSILON, LayerWeights
 
 NORM_MOMENTUM = 0.9
 """How much of the running statistics a step keeps: trainings here are short, Keras's 0.99 would lag epochs behind."""
@@ -51,6 +50,22 @@ def build_keras(graph: Graph) -> Any:
         inputs = [values[number] for number in layer.inputs]
         values.append(_laid(index, layer, inputs, before_softmax=index + 1 in softmaxed))
     return keras.Model(source, values[-1])
+
+
+def set_weights(model: Any, weights: Mapping[int, LayerWeights]) -> None:
+    """Gives a model of `build_keras` the weights of its graph's layers; in place.
+
+    Raises:
+        ValueError: of another shape than the model's.
+    """
+    for index, layer in weights.items():
+        main = model.get_layer(part_name(index, "main"))
+        if layer.factor is None:
+            main.set_weights([layer.kernel, layer.offset])
+            continue
+        main.set_weights([layer.kernel])
+        norm = model.get_layer(part_name(index, "norm"))
+        norm.set_weights([layer.factor, layer.offset, layer.mean, layer.variance])
 
 
 def part_name(index: int, part: str) -> str:

@@ -21,7 +21,8 @@ from search.errors import WrongModel
 from search.networks.layers import Concat, Conv, Dense, DepthwiseConv, Graph, Softmax
 from search.tflite.quantized import Constants, Quantization, QuantizedNetwork
 from search.training.framework import tf
-from search.training.keras_network import NORM_EPSILON, part_name
+from search.training.keras_network import part_name
+from search.training.layer_weights import NORM_EPSILON
 
 Floats = NDArray[np.float32]
 

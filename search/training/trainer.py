@@ -8,7 +8,7 @@ that of the int8 .tflite file under LiteRT, not that of the Keras model.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from search.networks.layers import Graph, Shape
 from search.tflite.writer import serialize
 from search.training.framework import keras, tf
 from search.training.int8_accuracy import int8_accuracy
-from search.training.keras_network import build_keras
+from search.training.keras_network import build_keras, set_weights
+from search.training.layer_weights import LayerWeights
 from search.training.quantization_aware import quantize
 from search.training.recipe import TrainingRecipe
 from search.training.result import CurveEvaluation, TrainingResult, TrainingStopped, Watch
@@ -29,14 +30,21 @@ _EVALUATION_BATCH = 250
 
 
 def train(
-    graph: Graph, data: SoundData, recipe: TrainingRecipe, seed: int, watch: Watch = lambda evaluation: False
+    graph: Graph,
+    data: SoundData,
+    recipe: TrainingRecipe,
+    seed: int,
+    watch: Watch = lambda evaluation: False,
+    begun_with: Mapping[int, LayerWeights] | None = None,
 ) -> TrainingResult:
-    """Trains a network from random weights.
+    """Trains a network from random weights, or from given ones.
 
     Args:
         graph: its layers; the input takes the place of a (frames, bands) spectrogram.
         data: what to learn, and what to validate with.
         seed: of weights, order and masks; the same seed gives the same network on the same machine.
+        begun_with: float weights by the layer's place in the graph; a recipe may then do without passes in floating
+            point.
 
     Raises:
         TrainingStopped: `watch` said so.
@@ -45,7 +53,7 @@ def train(
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     # No layer holds a condition on a tensor: to have TensorFlow rewrite them would take seconds of every training.
-    run = tf.autograph.experimental.do_not_convert(_Training(graph, data, recipe, watch).run)
+    run = tf.autograph.experimental.do_not_convert(_Training(graph, data, recipe, watch, begun_with).run)
     trained: TrainingResult = run(seed)
     return trained
 
@@ -53,11 +61,18 @@ def train(
 class _Training:
     """Both parts of a training, and the learning curve over them."""
 
-    def __init__(self, graph: Graph, data: SoundData, recipe: TrainingRecipe, watch: Watch) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        data: SoundData,
+        recipe: TrainingRecipe,
+        watch: Watch,
+        begun_with: Mapping[int, LayerWeights] | None,
+    ) -> None:
         self.curve: list[CurveEvaluation] = []
         self.quantization_aware = False
         self._graph, self._shape = graph, graph.input_shape
-        self._data, self._recipe, self._watch = data, recipe, watch
+        self._data, self._recipe, self._watch, self._begun_with = data, recipe, watch, begun_with
         self._n_epochs = recipe.n_float_epochs + recipe.n_int8_epochs
         self._epochs_before = 0.0
 
@@ -65,6 +80,8 @@ class _Training:
         """The whole training; see `train`."""
         recipe = self._recipe
         model = build_keras(self._graph)
+        if self._begun_with is not None:
+            set_weights(model, self._begun_with)
         float_accuracy = self.fit(model, recipe.n_float_epochs, recipe.learning_rate, seed).accuracy()
         aware = quantize(model)
         self.quantization_aware = True
@@ -80,9 +97,11 @@ class _Training:
         """
         examples, size = self._data.train, self._recipe.batch_size
         n_in_pass = max(1, len(examples) // size)
-        n_steps = max(1, round(n_epochs * n_in_pass))
-        step = _step_of(model, _schedule(learning_rate, n_steps), self._recipe.label_smoothing)
+        n_steps = max(1, round(n_epochs * n_in_pass)) if n_epochs else 0
         judge = _Judge(model, self._data.validation, self._shape)
+        if not n_steps:
+            return judge
+        step = _step_of(model, _schedule(learning_rate, n_steps), self._recipe.label_smoothing)
         one_hot = np.eye(self._data.n_classes, dtype=np.float32)[examples.labels]
         rng = np.random.default_rng(seed)
         for i in range(n_steps):

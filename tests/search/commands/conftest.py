@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 from study_rig import save_predictor
 
-from search.networks.spaces import AUDIO_2D
+from search.networks.spaces import AUDIO_1D, AUDIO_2D
 
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predictor") / "model"
     save_predictor(folder, AUDIO_2D)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor_1d(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predictor") / "model-1d"
+    save_predictor(folder, AUDIO_1D)
     return folder
 
 
