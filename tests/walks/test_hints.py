@@ -35,7 +35,7 @@ def test_what_is_printed_to_be_typed_next_ends_well_where_names_have_spaces(tmp_
     for beginning in ("lab measure 'my files'", "lab fit-rf --db", "lab predict table2 --model", "lab suggest-next"):
         assert any(hint.startswith(beginning) for hint in typed), beginning
     for beginning in (
-        "lab export --db",
+        "lab export --out",
         "lab show ",
         "lab measure --architectures 'my next.txt'",
         "lab export --analys",

@@ -8,14 +8,16 @@ import pytest
 from walk import Walk, commands_of
 
 FIRST_HOUR, OWN_MODELS = "docs/tutorial/first-hour.md", "docs/how-to/own-models.md"
+SUPERNET = "docs/how-to/supernet.md"
 # Page, whether in a terminal (else piped). Training twice takes long.
 PAGES = (
     pytest.param(FIRST_HOUR, True, id="first-hour-terminal"),
     pytest.param(FIRST_HOUR, False, id="first-hour-piped", marks=pytest.mark.slow),
     pytest.param(OWN_MODELS, True, id="own-models-terminal"),
     pytest.param(OWN_MODELS, False, id="own-models-piped"),
+    pytest.param(SUPERNET, True, id="supernet-terminal", marks=pytest.mark.slow),
 )
-NEEDS_TRAINING = (FIRST_HOUR,)
+NEEDS_TRAINING = (FIRST_HOUR, SUPERNET)
 
 
 @pytest.mark.timeout(1200)

@@ -47,6 +47,7 @@ OF_THE_PAGE = ("lab fit-rf", "lab measure finalists", "search worker")
 """Printed commands that the page itself goes on with: typed already."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_searching_is_typed_from_the_first_measurement_to_the_comparison(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
