@@ -19,6 +19,7 @@ from search.audio.examples import SoundData
 from search.errors import BadSupernet
 from search.networks.architecture import Architecture
 from search.networks.spaces import space_named
+from search.supernet.adam import Adam, Moments
 from search.supernet.checkpoint import Checkpoint, SupernetDescription
 from search.supernet.recipe import SupernetRecipe
 from search.supernet.sampling import largest, random_architecture, smallest
@@ -49,7 +50,7 @@ class SupernetTraining:
         self.description, self._data = description, data
         space = space_named(description.space)
         self.network = SharedNetwork(space, description.n_classes, description.seed).to(device)
-        self._adam = torch.optim.Adam(self.network.parameters(), lr=description.recipe.learning_rate)
+        self._adam = Adam(dict(self.network.named_parameters()))
         if arrays:
             restore(self.network, arrays)
             self._restore_moments(arrays)
@@ -74,9 +75,8 @@ class SupernetTraining:
         losses = []
         for i in range(self.n_steps_in_pass):
             done_frac = (epoch * self.n_steps_in_pass + i + 1) / (recipe.n_epochs * self.n_steps_in_pass)
-            self._set_rate(done_frac)
             openness = min(1.0, done_frac / recipe.opening) if recipe.opening else 1.0
-            losses.append(self._step(order[i * recipe.batch_size :][: recipe.batch_size], rng, openness))
+            losses.append(self._step(order[i * recipe.batch_size :][: recipe.batch_size], rng, done_frac, openness))
             report(i + 1, self.n_steps_in_pass)
         self.description = dataclasses.replace(self.description, n_epochs_done=epoch + 1)
         return float(np.mean(losses))
@@ -86,19 +86,18 @@ class SupernetTraining:
         arrays: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.network.named_parameters():
             arrays[_WEIGHT + name] = weight.detach().cpu().numpy().copy()
-            if state := self._adam.state.get(weight):
-                arrays[_MOMENT + name] = state["exp_avg"].cpu().numpy().copy()
-                arrays[_SQUARE + name] = state["exp_avg_sq"].cpu().numpy().copy()
-                arrays[_COUNT + name] = np.array(float(state["step"]), np.float32)
+            if moments := self._adam.moments.get(name):
+                arrays[_MOMENT + name] = moments.mean.cpu().numpy().copy()
+                arrays[_SQUARE + name] = moments.square.cpu().numpy().copy()
+                arrays[_COUNT + name] = np.array(moments.n_steps, np.float32)
         return Checkpoint(self.description, arrays)
 
-    def _step(self, chosen: NDArray[np.int64], rng: np.random.Generator, openness: float) -> float:
+    def _step(self, chosen: NDArray[np.int64], rng: np.random.Generator, done_frac: float, openness: float) -> float:
         recipe, space = self.description.recipe, self.network.space
         examples = self._data.train
         inputs = self.network.inputs_of(mask(examples.spectrograms[chosen], rng, recipe.n_masks))
         labels = torch.from_numpy(examples.labels[chosen]).to(inputs.device)
-        # Where nothing was sampled there is no gradient, not one of zero: Adam's momentum would move such weights.
-        self._adam.zero_grad(set_to_none=True)
+        self._adam.forget_gradients()
         logits = self.network(largest(space, rng, openness), inputs)
         loss = self._loss(logits, labels)
         torch.autograd.backward(loss)
@@ -107,8 +106,7 @@ class SupernetTraining:
         others += [random_architecture(space, rng, openness) for _ in range(recipe.n_random)]
         for architecture in others:
             self._learn(architecture, inputs, labels, taught)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT * (1 + len(others)))
-        self._adam.step()
+        self._adam.step(self._rate(done_frac), _LARGEST_GRADIENT * (1 + len(others)))
         return float(loss.detach())
 
     def _learn(self, architecture: Architecture, inputs: Tensor, labels: Tensor, taught: Tensor) -> None:
@@ -121,23 +119,19 @@ class SupernetTraining:
         smoothing = self.description.recipe.label_smoothing
         return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
-    def _set_rate(self, done_frac: float) -> None:
-        rate = self.description.recipe.learning_rate
+    def _rate(self, done_frac: float) -> float:
+        highest = self.description.recipe.learning_rate
         if done_frac < _WARM_UP:
-            rate *= 0.1 + 0.9 * done_frac / _WARM_UP
-        else:
-            rate *= 0.5 * (1 + math.cos(math.pi * (done_frac - _WARM_UP) / (1 - _WARM_UP)))
-        for group in self._adam.param_groups:
-            group["lr"] = rate
+            return highest * (0.1 + 0.9 * done_frac / _WARM_UP)
+        return highest * 0.5 * (1 + math.cos(math.pi * (done_frac - _WARM_UP) / (1 - _WARM_UP)))
 
     def _restore_moments(self, arrays: dict[str, NDArray[np.float32]]) -> None:
         for name, weight in self.network.named_parameters():
             if _COUNT + name in arrays:
-                self._adam.state[weight] = {
-                    "step": torch.tensor(float(arrays[_COUNT + name])),
-                    "exp_avg": torch.from_numpy(arrays[_MOMENT + name].copy()).to(weight.device),
-                    "exp_avg_sq": torch.from_numpy(arrays[_SQUARE + name].copy()).to(weight.device),
-                }
+                mean, square = (
+                    torch.from_numpy(arrays[kind + name].copy()).to(weight.device) for kind in (_MOMENT, _SQUARE)
+                )
+                self._adam.moments[name] = Moments(mean, square, int(arrays[_COUNT + name]))
 
 
 def restore(network: SharedNetwork, arrays: dict[str, NDArray[np.float32]]) -> None:
