@@ -19,7 +19,7 @@ from db.studies import ensure_study
 from lab import cli as lab_cli
 from lab.errors import USAGE
 from search import cli as search_cli
-from search.studies.storage import create_study
+from search.studies.storage import close_study, create_study
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_is_not_there_is_wrong_usage_and_nothing_is_touched(
 def test_a_name_with_bytes_that_are_no_text_is_refused_and_shown_as_escapes(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_study("sqlite:///lab.trials.db", "other", settings())
+    close_study(create_study("sqlite:///lab.trials.db", "other", settings()))
     program, *arguments = command.replace("BYTES", os.fsdecode(b"na\xffme")).split()
     monkeypatch.setattr(sys, "argv", [program, *arguments])
     with pytest.raises(SystemExit) as ended:
