@@ -57,8 +57,7 @@ def best(
             remark(_explained(row))
         else:
             print_best(database, row, top)
-        known = best_trials(database, row.study_id, 1)
-        if known and not as_json:
+        if not as_json and (known := best_trials(database, row.study_id, 1)):
             typed = as_typed("search", "show", known[0].number + 1, study=row.name, db=db)
             next_steps(f"{typed}   # one network, block by block")
 

@@ -285,11 +285,12 @@ def _plain(one: Pick) -> dict[str, Any]:
 def _finish(supernet: OpenedSupernet, picks: list[Pick], out: Path, seed: int) -> None:
     from search.studies.sub_networks import finish
 
+    marks = "".join(f"{mark} " for mark in supernet.marks)
     for one in picks:
         done = finish(supernet, one, out, seed, say)
         say(
-            f"{done.path}: int8 {done.accuracy:.1%} on validation, {done.test_accuracy:.1%} on test; float, as it was "
-            f"picked, {done.float_accuracy:.1%}"
+            f"{marks}{done.path}: int8 {done.accuracy:.1%} on validation, {done.test_accuracy:.1%} on test; float, as it "
+            f"was picked, {done.float_accuracy:.1%}"
         )
 
 

@@ -61,6 +61,7 @@ def test_a_pick_costs_what_its_budget_allows_and_becomes_a_file_that_says_how_it
     assert found["energy_mj"] <= 900
     (file,) = (here / "out").glob("*.tflite")
     assert found["arch_hash"][:8] in file.name
+    assert "SYNTHETIC out/" in printed.err
     assert "int8" in printed.err
     assert "Next: lab measure out" in printed.err
     assert (here / "out" / "classify.py").exists()
