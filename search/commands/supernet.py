@@ -289,8 +289,8 @@ def _finish(supernet: OpenedSupernet, picks: list[Pick], out: Path, seed: int) -
     for one in picks:
         done = finish(supernet, one, out, seed, say)
         say(
-            f"{marks}{done.path}: int8 {done.accuracy:.1%} on validation, {done.test_accuracy:.1%} on test; float, as it "
-            f"was picked, {done.float_accuracy:.1%}"
+            f"{marks}{done.path}: int8 {done.accuracy:.1%} on validation, {done.test_accuracy:.1%} on test; float, as "
+            f"it was picked, {done.float_accuracy:.1%}"
         )
 
 
